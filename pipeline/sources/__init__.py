@@ -1,0 +1,17 @@
+"""Where pictures come from: every source iterates `Picture`s."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.sources.folder import folder_pictures
+from pipeline.sources.generated import generated_pictures
+from pipeline.sources.picture import Picture
+
+# kind -> (parameters, input folder) -> pictures
+SOURCES: dict[str, Callable[[Any, Path], Iterator[Picture]]] = {
+    "generated": generated_pictures,
+    "folder": folder_pictures,
+}

@@ -1,0 +1,80 @@
+"""Source `folder`: one sub-folder per class, or per artist with a table of their labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.params import FolderSource
+from pipeline.sources.labels import read_labels
+from pipeline.sources.picture import Picture
+
+# Folders above the classes that prescribe the split.
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+}
+
+
+def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture]:
+    """Every file below the class folders of `root / params.root`, in the order of their names.
+
+    Files beside the class folders and names that begin with "." are no pictures of the set. With
+    `params.labels` the folder is the artist and the table gives the labels.
+
+    Errors: `UserError` for a missing or empty folder, or a folder that the table does not know.
+    """
+    top = root / params.root
+    folders = list(_class_folders(top))
+    names = sorted({folder.name for folder, _ in folders})
+    labels = (
+        {name: (name,) for name in names}
+        if params.labels is None
+        else read_labels(params.labels, root, names)
+    )
+    for folder, split in folders:
+        for path in sorted(_files(folder)):
+            yield Picture(
+                data=path.read_bytes(),
+                path=path.relative_to(root).as_posix(),
+                labels=labels[folder.name],
+                artist=_artist(params, folder.name, path.name),
+                split=split,
+            )
+
+
+def _class_folders(top: Path) -> Iterator[tuple[Path, str | None]]:
+    if not top.is_dir():
+        raise UserError(f"{top} is not a folder: ingest.input and source.root name the pictures'")
+    folders = _folders(top)
+    if not folders:
+        raise UserError(f"{top} holds no folders: put each class's pictures in a folder of its own")
+    if all(folder.name.lower() in SPLITS for folder in folders):
+        for part in folders:
+            yield from ((folder, SPLITS[part.name.lower()]) for folder in _folders(part))
+    else:
+        yield from ((folder, None) for folder in folders)
+
+
+def _folders(top: Path) -> list[Path]:
+    return sorted(p for p in top.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_file() and not hidden:
+            yield path
+
+
+def _artist(params: FolderSource, folder: str, file: str) -> str | None:
+    if params.artist is not None:
+        match = re.search(params.artist, file)
+        return match.group(1) if match else None
+    return folder.replace("_", " ") if params.labels is not None else None

@@ -1,0 +1,231 @@
+"""Parquet between the stages: folders of shards, one row per picture, written whole or not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.errors import UserError
+
+ROWS_PER_SHARD = 512
+ROWS_PER_GROUP = 128  # 25 MB of 100,352 float16 values
+METADATA_KEY = b"atelier"  # provenance, as JSON, in the schema's metadata
+
+IMAGES = pa.schema(
+    {
+        "image_id": pa.string(),
+        "image": pa.struct({"bytes": pa.binary(), "path": pa.string()}),
+        "labels": pa.list_(pa.string()),
+        "artist": pa.string(),
+        "split": pa.string(),
+        "width": pa.int32(),
+        "height": pa.int32(),
+    }
+)
+_STRING = {"dtype": "string", "_type": "Value"}
+_INT32 = {"dtype": "int32", "_type": "Value"}
+_IMAGES_HUGGINGFACE = {  # what Hugging Face `datasets` reads to open the shards as pictures
+    "image_id": _STRING,
+    "image": {"_type": "Image"},
+    "labels": {"feature": _STRING, "_type": "List"},
+    "artist": _STRING,
+    "split": _STRING,
+    "width": _INT32,
+    "height": _INT32,
+}
+
+
+def images_schema(**provenance: Any) -> pa.Schema:
+    """The schema of data/images with its metadata for us and for Hugging Face `datasets`."""
+    huggingface = json.dumps({"info": {"features": _IMAGES_HUGGINGFACE}})
+    return with_metadata(IMAGES.with_metadata({"huggingface": huggingface}), **provenance)
+
+
+def vectors_schema(
+    name: str, dtype: type[np.floating[Any]], length: int, **provenance: Any
+) -> pa.Schema:
+    """The schema of data/features and data/components: rows known by image_id, one vector each."""
+    columns = [IMAGES.field(column) for column in ("image_id", "labels", "split")]
+    return with_metadata(pa.schema([*columns, (name, vector_type(dtype, length))]), **provenance)
+
+
+def vector_type(dtype: type[np.floating[Any]], length: int) -> pa.DataType:
+    """The column type of (N, length) arrays."""
+    return pa.list_(pa.from_numpy_dtype(np.dtype(dtype)), length)
+
+
+def to_vectors(array: NDArray[np.floating[Any]]) -> pa.FixedSizeListArray:
+    """(N, D) array -> column of N fixed-size lists."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(array.reshape(-1)), array.shape[1])
+
+
+def from_vectors(column: pa.Array | pa.ChunkedArray) -> NDArray[np.floating[Any]]:
+    """Column of N fixed-size lists -> (N, D) array of the same dtype."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    array: NDArray[np.floating[Any]] = column.flatten().to_numpy(zero_copy_only=False)
+    return array.reshape(-1, column.type.list_size)
+
+
+def vector_rows(
+    rows: pa.RecordBatch, vectors: NDArray[np.floating[Any]], schema: pa.Schema
+) -> pa.RecordBatch:
+    """The image_id, labels and split of `rows` with one vector each, (N, D)."""
+    columns = [rows["image_id"], rows["labels"], rows["split"], to_vectors(vectors)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def with_metadata(schema: pa.Schema, **provenance: Any) -> pa.Schema:
+    """`schema` with `provenance` as JSON beside what its metadata already hold."""
+    text = json.dumps(provenance, ensure_ascii=False, sort_keys=True)
+    return schema.with_metadata({**(schema.metadata or {}), METADATA_KEY: text.encode()})
+
+
+def metadata(schema: pa.Schema) -> dict[str, Any]:
+    """The provenance that `with_metadata` stored."""
+    stored: dict[str, Any] = json.loads((schema.metadata or {})[METADATA_KEY])
+    return stored
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its name when the block ends without an error."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    _remove(temporary)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield temporary
+        _remove(path)
+        temporary.replace(path)
+    finally:
+        _remove(temporary)
+
+
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """A path for what is needed only within the block."""
+    _remove(path)
+    try:
+        yield path
+    finally:
+        _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_shards(folder: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write `batches` as `part-00000.parquet`, … under `folder`; return the number of rows.
+
+    Memory holds one shard at most. zstd; vectors byte-stream-split, which is smallest and fastest
+    to read for floating point.
+    """
+    vectors = [f.name for f in schema if pa.types.is_fixed_size_list(f.type)]
+    encodings = {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in vectors}
+    rows = 0
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        for number, shard in enumerate(_regroup(batches, schema)):
+            pq.write_table(
+                shard,
+                temporary / f"part-{number:05}.parquet",
+                row_group_size=ROWS_PER_GROUP,
+                compression="zstd",
+                use_dictionary=[f.name for f in schema if f.name in ("labels", "artist", "split")],
+                column_encoding=encodings or None,
+            )
+            rows += shard.num_rows
+    return rows
+
+
+def _regroup(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Tables of ROWS_PER_SHARD rows, the last one shorter."""
+    waiting: list[pa.RecordBatch] = []
+    held = 0
+    for batch in batches:
+        while held + batch.num_rows >= ROWS_PER_SHARD:
+            room = ROWS_PER_SHARD - held
+            yield pa.Table.from_batches([*waiting, batch.slice(0, room)], schema)
+            batch, waiting, held = batch.slice(room), [], 0
+        waiting.append(batch)
+        held += batch.num_rows
+    if held:
+        yield pa.Table.from_batches(waiting, schema)
+
+
+class Shards:
+    """A folder of shards, opened for reading.
+
+    rows, groups: their numbers of rows and of row groups. Errors: `UserError` when there are no
+    shards, when one is damaged, or when their columns differ.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.paths = sorted(folder.glob("part-*.parquet"))
+        if not self.paths:
+            raise UserError(f"{folder} holds no part-*.parquet: run `dvc repro` to make it")
+        self.rows = self.groups = 0
+        for path in self.paths:
+            with _readable(path), pq.ParquetFile(path) as file:
+                self.rows += file.metadata.num_rows
+                self.groups += file.num_row_groups
+                if path is self.paths[0]:
+                    self.schema: pa.Schema = file.schema_arrow
+                elif not file.schema_arrow.equals(self.schema):
+                    raise UserError(
+                        f"{path} has other columns than {self.paths[0].name}: it comes from "
+                        f"another run; delete {folder} and run `dvc repro`"
+                    )
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The provenance stored by the stage that wrote the shards."""
+        return metadata(self.schema)
+
+    def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Row groups in order, with all columns or those named; memory holds one."""
+        for path in self.paths:
+            with _readable(path), pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    table = file.read_row_group(group, columns).combine_chunks()
+                    yield from table.to_batches()
+
+    def read(self, columns: list[str], *, split: str | None = None) -> pa.Table:
+        """`columns` of all rows, or of the rows of one split."""
+        batches = self.batches(list(dict.fromkeys([*columns, "split"])))
+        if split is not None:
+            batches = (rows.filter(pc.equal(rows["split"], split)) for rows in batches)
+        return pa.Table.from_batches(batches).select(columns)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{path} is damaged ({reason}): delete {path.parent} and run `dvc repro`"
+        ) from None
+
+
+def read_file(path: Path) -> pa.Table:
+    """A whole Parquet file; `UserError` when it is missing or damaged."""
+    if not path.exists():
+        raise UserError(f"{path} is missing: run `dvc repro` to make it")
+    with _readable(path):
+        return pq.read_table(path)
