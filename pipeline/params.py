@@ -132,6 +132,7 @@ class Pca(Section):
 class Run(Section):
     """What every run has, whatever its kind."""
 
+    kind: str
     standardize: bool
     threshold: Probability
     repeats: PositiveInt

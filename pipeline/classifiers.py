@@ -1,0 +1,118 @@
+"""A run of `params.yaml` -> a trained classifier on components, and its file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from pipeline.errors import UserError
+from pipeline.nn.boosting import BoostedClassifier
+from pipeline.nn.classifiers import AdamClassifier, SNNClassifier
+from pipeline.nn.estimator import NetworkClassifier
+from pipeline.params import AdamRun, BoostedRun, Run, SnnRun
+from pipeline.tables import replacing
+
+Array = NDArray[np.float32]
+
+# kind -> parameters, estimator
+CLASSIFIERS: dict[str, tuple[type[Run], type[NetworkClassifier]]] = {
+    "snn": (SnnRun, SNNClassifier),
+    "adam": (AdamRun, AdamClassifier),
+    "boosted": (BoostedRun, BoostedClassifier),
+}
+# What a run has beside the arguments of its estimator.
+OWN_FIELDS = {"kind", "standardize", "threshold", "repeats", "seed"}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Components (N, K) float32 and targets (N, C) of 0 and 1."""
+
+    components: Array
+    targets: NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A fitted estimator with the standardisation that stands before it.
+
+    mean, scale: (K,) of the training components; 0 and 1 where the run does not standardise.
+    """
+
+    estimator: NetworkClassifier
+    mean: Array
+    scale: Array
+
+    def scores(self, components: Array) -> Array:
+        """(N, K) components -> (N, C) probabilities; their rows sum to 1 unless multi-label."""
+        return self.estimator.predict_proba((components - self.mean) / self.scale)
+
+    def save(self, path: Path, *, classes: list[str], run: Run) -> None:
+        """Write arrays to `path` (safetensors), classes and parameters beside it (.json)."""
+        tensors = {"mean": self.mean, "scale": self.scale, **self.estimator.state_dict()}
+        with replacing(path) as temporary:
+            safetensors.numpy.save_file(tensors, temporary)
+        stored = {
+            "classes": classes,
+            "multilabel": self.estimator.multilabel_,
+            "run": run.model_dump(),
+        }
+        with replacing(path.with_suffix(".json")) as temporary:
+            temporary.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def load_run(path: Path) -> tuple[TrainedRun, list[str]]:
+    """The run that `TrainedRun.save` wrote and its class names. Errors: `UserError`."""
+    try:
+        stored = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        model, _ = CLASSIFIERS[stored["run"]["kind"]]
+        run = model.model_validate(stored["run"])
+        tensors = safetensors.numpy.load_file(path)
+        mean, scale = tensors.pop("mean"), tensors.pop("scale")
+        classes: list[str] = stored["classes"]
+        estimator = make_estimator(run, seed=run.seed).load_state_dict(
+            tensors, classes=np.arange(len(classes)), multilabel=stored["multilabel"]
+        )
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be loaded ({error}): run `dvc repro`") from None
+    return TrainedRun(estimator, mean, scale), classes
+
+
+def make_estimator(run: Run, *, seed: int) -> NetworkClassifier:
+    """The estimator of a run, not yet fitted."""
+    arguments: dict[str, Any] = run.model_dump(exclude=OWN_FIELDS)
+    arguments = {key: None if value == "none" else value for key, value in arguments.items()}
+    _, estimator = CLASSIFIERS[run.kind]
+    return estimator(**arguments, random_state=seed)
+
+
+def train(
+    run: Run, training: Dataset, validation: Dataset, *, multilabel: bool, repeat: int
+) -> TrainedRun:
+    """Train repeat number `repeat` of a run: with the seed `run.seed + repeat`.
+
+    Errors: `UserError` when training diverges.
+    """
+    components = training.components
+    mean = np.zeros(components.shape[1], np.float32)
+    scale = np.ones_like(mean)
+    if run.standardize:
+        mean, spread = components.mean(0), components.std(0)
+        scale = np.where(spread > 0, spread, 1).astype(np.float32)
+    estimator = make_estimator(run, seed=run.seed + repeat)
+    samples = [
+        ((data.components - mean) / scale, data.targets if multilabel else data.targets.argmax(1))
+        for data in (training, validation)
+    ]
+    try:
+        estimator.fit(*samples[0], validation=samples[1])
+    except FloatingPointError as error:
+        raise UserError(str(error)) from None
+    return TrainedRun(estimator, mean, scale)

@@ -1,0 +1,119 @@
+"""Scores of a run from its predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    average_precision_score,
+    log_loss,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
+
+from pipeline.predictions import Predictions
+
+Array = NDArray[Any]
+
+
+def hits(predictions: Predictions) -> NDArray[np.bool_]:
+    """(R, N): whether the top class is (one of) the picture's classes, hit@1."""
+    top = predictions.scores.argmax(2)  # (R, N)
+    found: NDArray[np.bool_] = predictions.targets[np.arange(top.shape[1]), top] == 1
+    return found
+
+
+def chosen(predictions: Predictions, threshold: float) -> NDArray[np.bool_]:
+    """(R, N, C): the classes a run assigns.
+
+    Of exclusive classes the top one; where a picture may have several, those above `threshold`.
+    """
+    if predictions.multilabel:
+        return predictions.scores > threshold
+    return np.eye(len(predictions.classes), dtype=bool)[predictions.scores.argmax(2)]
+
+
+def summarize(
+    predictions: Predictions, *, threshold: float, bootstrap: int, rng: Generator
+) -> dict[str, float]:
+    """The metrics of one run, each the mean over its repeats.
+
+    accuracy is hit@1, accuracy_sd its standard deviation over the repeats (0 for one), accuracy_low
+    and accuracy_high its 95 % percentile bootstrap interval over pictures (Efron & Tibshirani 1993,
+    ch. 13). Precision, recall and F1 are of the classes assigned at `threshold`; macro averages
+    over classes, micro over decisions. log_loss: mean over pictures, and over classes where several
+    are possible. roc_auc and average_precision: macro over the classes that some pictures have and
+    some have not; left out where there are none.
+    """
+    found = hits(predictions)
+    per_repeat = found.mean(1)
+    low, high = bootstrap_interval(found.mean(0), resamples=bootstrap, rng=rng)
+    rows = {
+        "accuracy": per_repeat.mean(),
+        "accuracy_sd": per_repeat.std(ddof=1) if len(per_repeat) > 1 else 0.0,
+        "accuracy_low": low,
+        "accuracy_high": high,
+    }
+    decisions = chosen(predictions, threshold)
+    for average in ("macro", "micro"):
+        values = [_precision_recall_f1(predictions.targets, d, average)[:3] for d in decisions]
+        for name, value in zip(("precision", "recall", "f1"), np.mean(values, 0), strict=True):
+            rows[f"{average}_{name}"] = value
+    rows["log_loss"] = np.mean([_log_loss(predictions, s) for s in predictions.scores])
+    support = predictions.targets.sum(0)
+    scorable = (support > 0) & (support < len(predictions.targets))
+    if scorable.any():
+        targets, scores = predictions.targets[:, scorable], predictions.scores[:, :, scorable]
+        for name, score in [
+            ("roc_auc", roc_auc_score),
+            ("average_precision", average_precision_score),
+        ]:
+            rows[name] = np.mean([score(targets, s, average="macro") for s in scores])
+    return {name: round(float(value), 4) for name, value in rows.items()}
+
+
+def per_class(predictions: Predictions, *, threshold: float) -> dict[str, Array]:
+    """precision, recall, f1 (means over the repeats) and support (pictures), each (C,)."""
+    decisions = chosen(predictions, threshold)
+    scores = [_precision_recall_f1(predictions.targets, d, None) for d in decisions]
+    precision, recall, f1 = (np.mean([s[i] for s in scores], 0).round(4) for i in range(3))
+    return {"precision": precision, "recall": recall, "f1": f1, "support": scores[0][3]}
+
+
+def confusion(predictions: Predictions) -> list[tuple[str, str]]:
+    """(actual, predicted) class names of every picture in every repeat.
+
+    A hit counts once, for the class it hit; a miss counts for each of the picture's classes.
+    """
+    names, pairs = predictions.classes, []
+    for top in predictions.scores.argmax(2):
+        for target, guess in zip(predictions.targets, top, strict=True):
+            actual = [guess] if target[guess] else np.flatnonzero(target)
+            pairs += [(names[i], names[guess]) for i in actual]
+    return pairs
+
+
+def bootstrap_interval(
+    values: Array, *, resamples: int, rng: Generator, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean of `values` (N,)."""
+    count = len(values)
+    means = [values[rng.integers(count, size=count)].mean() for _ in range(resamples)]
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _precision_recall_f1(targets: Array, decisions: Array, average: str | None) -> Any:
+    return precision_recall_fscore_support(targets, decisions, average=average, zero_division=0.0)
+
+
+def _log_loss(predictions: Predictions, scores: Array) -> float:
+    scores = scores.astype(np.float64)
+    if predictions.multilabel:
+        return float(log_loss(predictions.targets.ravel(), scores.ravel(), labels=[0, 1]))
+    scores /= scores.sum(1, keepdims=True)  # float32 sums to 1 within 1e-7 only
+    actual = predictions.targets.argmax(1)
+    return float(log_loss(actual, scores, labels=np.arange(scores.shape[1])))
