@@ -34,14 +34,27 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def progress(items: Iterable[T], *, what: str, total: int | None = None) -> Iterator[T]:
-    """Pass `items` through: a bar on a terminal, a plain line every few seconds elsewhere."""
+def progress(
+    items: Iterable[T],
+    *,
+    what: str,
+    total: int | None = None,
+    size: Callable[[T], int] = lambda _: 1,
+) -> Iterator[T]:
+    """Pass `items` through: a bar on a terminal, a plain line every few seconds elsewhere.
+
+    total: the sum of all `size(item)`, where known.
+    """
     if sys.stderr.isatty():
-        yield from tqdm(items, desc=what, total=total, leave=False)
+        with tqdm(desc=what, total=total, leave=False, dynamic_ncols=True) as bar:
+            for item in items:
+                yield item
+                bar.update(size(item))
         return
-    last = time.monotonic()
-    for done, item in enumerate(items, start=1):
+    last, done = time.monotonic(), 0
+    for item in items:
         yield item
+        done += size(item)
         if time.monotonic() - last >= LOG_SECONDS:
             last = time.monotonic()
             print(f"{what}: {done}" + (f" of {total}" if total else ""), flush=True)

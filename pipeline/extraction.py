@@ -56,22 +56,24 @@ class Extractor:
         Errors: `pipeline.images.PictureError` for a picture that cannot be decoded.
         """
         batch: list[NDArray[np.uint8]] = []
-        for array in ordered_map(self._prepare, pictures, ahead=2 * self.batch_size):
+        for array in ordered_map(self.prepare, pictures, ahead=2 * self.batch_size):
             batch.append(array)
             if len(batch) == self.batch_size:
-                yield from self._batch(batch)
+                yield from self.forward(np.stack(batch))
                 batch = []
         if batch:
-            yield from self._batch(batch)
+            yield from self.forward(np.stack(batch))
 
-    def _prepare(self, data: bytes) -> NDArray[np.uint8]:  # (S, S, 3)
+    def prepare(self, data: bytes) -> NDArray[np.uint8]:
+        """An encoded picture -> (S, S, 3) RGB at the input size. Errors: `PictureError`."""
         side = (self.recipe.input_size, self.recipe.input_size)
         filter_ = Image.Resampling[self.recipe.interpolation.upper()]
         return np.asarray(decode_rgb(data).resize(side, filter_))
 
     @torch.inference_mode()
-    def _batch(self, arrays: list[NDArray[np.uint8]]) -> NDArray[np.float16]:  # (N, D)
-        pixels: Tensor = torch.from_numpy(np.stack(arrays)).to(self.device)
+    def forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float16]:
+        """(N, S, S, 3) -> (N, D). Errors: `UserError` for features that are not finite."""
+        pixels: Tensor = torch.from_numpy(batch).to(self.device)
         images = (pixels.permute(0, 3, 1, 2).float() - self._mean) / self._std
         features = self._forward(images).float()
         if not features.isfinite().all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 
 import numpy as np
@@ -13,6 +14,36 @@ MAX_PIXELS = 178_000_000  # Pillow refuses twice Image.MAX_IMAGE_PIXELS, 178.9 m
 
 class PictureError(Exception):
     """The bytes are no picture that can be used; the message is the reason, a few words."""
+
+
+class _Quiet:
+    """Pillow's warnings are ignored while any thread is inside.
+
+    `warnings.catch_warnings` in each thread would not do: threads that overlap put back each
+    other's filters, and what was ignored for a moment stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._caught.__exit__(*error)
+
+
+_quiet = _Quiet()
 
 
 def decode_rgb(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
@@ -27,15 +58,13 @@ def decode_rgb(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     if not data:
         raise PictureError("empty file")
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of large pictures; ours are measured against max_pixels below.
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
-                width, height = image.size
-                if width * height > max_pixels:
-                    raise PictureError(f"{width} x {height} pixels, more than allowed")
-                image.load()
-                return _to_rgb(ImageOps.exif_transpose(image))
+        # Pillow warns of large pictures; ours are measured against max_pixels.
+        with _quiet, Image.open(io.BytesIO(data)) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise PictureError(f"{width} x {height} pixels, more than allowed")
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image))
     except PictureError:
         raise
     except UnidentifiedImageError:
@@ -57,7 +86,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
             converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
             if converted is not None:
                 return converted
-        except ImageCms.PyCMSError:
+        except (OSError, ImageCms.PyCMSError):
             pass  # a broken profile: convert as if there were none
     if image.mode.startswith("I") or image.mode == "F":
         return _stretch(image)
@@ -71,10 +100,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _stretch(image: Image.Image) -> Image.Image:
     """Integers of 16 or 32 bits and floats: Pillow's own conversion clips them at 255."""
     values = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise PictureError("holds values that are no finite numbers")
     low, high = values.min(), values.max()
     if image.mode.startswith("I") and low >= 0 and high <= 65535:
         low, high = 0, 65535 if high > 255 else 255  # the range such a picture is stored in
-    scaled = (values - low) * (255 / max(high - low, np.finfo(np.float64).tiny))
+    scaled = (values - low) * (255 / ((high - low) or 1))
     return Image.fromarray(np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)).convert("RGB")
 
 

@@ -19,6 +19,11 @@ from pipeline.predictions import Predictions
 Array = NDArray[Any]
 
 
+def best_run(metrics: dict[str, dict[str, float]]) -> str:
+    """The run with the highest validation accuracy; of equal ones the first."""
+    return max(metrics, key=lambda name: metrics[name]["validation_accuracy"])
+
+
 def hits(predictions: Predictions) -> NDArray[np.bool_]:
     """(R, N): whether the top class is (one of) the picture's classes, hit@1."""
     top = predictions.scores.argmax(2)  # (R, N)
@@ -33,7 +38,8 @@ def chosen(predictions: Predictions, threshold: float) -> NDArray[np.bool_]:
     """
     if predictions.multilabel:
         return predictions.scores > threshold
-    return np.eye(len(predictions.classes), dtype=bool)[predictions.scores.argmax(2)]
+    one_hot: NDArray[np.bool_] = np.eye(len(predictions.classes), dtype=bool)
+    return one_hot[predictions.scores.argmax(2)]
 
 
 def summarize(

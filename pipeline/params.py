@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.console import run
 from pipeline.errors import UserError
@@ -207,6 +207,8 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         raise UserError(f"{path}{line} is not valid YAML: {error.problem}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
+    except (YAMLError, ValueError) as error:  # a control character, a 13th month
+        raise UserError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
     try:
         return Params.model_validate(data)
     except ValidationError as error:
@@ -233,8 +235,8 @@ def _explain(error: ValidationError, data: Any) -> str:
     else:
         # A union such as "a number or none" reports one mistake a member; they belong together.
         same = [d for d in details if _written(d["loc"], data) == key]
-        found = first["input"]
-        value = f"found {found!r}: " if isinstance(found, str | int | float) else ""
+        found = "nothing" if first["input"] is None else repr(first["input"])
+        value = "" if isinstance(first["input"], dict) else f"found {found}: "
         text = f"{key}: {value}{' or '.join(dict.fromkeys(_message(d['msg']) for d in same))}"
     others = len({(_written(d["loc"], data), d["type"] == "missing" and d["loc"]) for d in details})
     return text + (f" (and {others - 1} more)" if others > 1 else "")
@@ -242,6 +244,7 @@ def _explain(error: ValidationError, data: Any) -> str:
 
 def _message(text: str) -> str:
     text = text.removeprefix("Value error, ").removeprefix("Input ")
+    text = text.partition(" or instance of ")[0]  # … a valid dictionary or instance of Params
     return text[0].lower() + text[1:]
 
 

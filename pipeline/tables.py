@@ -170,19 +170,18 @@ def _regroup(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[p
 class Shards:
     """A folder of shards, opened for reading.
 
-    rows, groups: their numbers of rows and of row groups. Errors: `UserError` when there are no
-    shards, when one is damaged, or when their columns differ.
+    rows: their number of rows. Errors: `UserError` when there are no shards, when one is damaged,
+    or when their columns differ.
     """
 
     def __init__(self, folder: Path) -> None:
         self.paths = sorted(folder.glob("part-*.parquet"))
         if not self.paths:
             raise UserError(f"{folder} holds no part-*.parquet: run `dvc repro` to make it")
-        self.rows = self.groups = 0
+        self.rows = 0
         for path in self.paths:
             with _readable(path), pq.ParquetFile(path) as file:
                 self.rows += file.metadata.num_rows
-                self.groups += file.num_row_groups
                 if path is self.paths[0]:
                     self.schema: pa.Schema = file.schema_arrow
                 elif not file.schema_arrow.equals(self.schema):
@@ -203,6 +202,18 @@ class Shards:
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, columns).combine_chunks()
                     yield from table.to_batches()
+
+    def take(self, image_ids: set[str]) -> Iterator[dict[str, Any]]:
+        """The rows of `image_ids`, all columns; only row groups that hold one are read whole."""
+        for path in self.paths:
+            with _readable(path), pq.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    ids = file.read_row_group(group, ["image_id"])["image_id"]
+                    found = [
+                        i for i, image_id in enumerate(ids.to_pylist()) if image_id in image_ids
+                    ]
+                    if found:
+                        yield from file.read_row_group(group).take(found).to_pylist()
 
     def read(self, columns: list[str], *, split: str | None = None) -> pa.Table:
         """`columns` of all rows, or of the rows of one split."""

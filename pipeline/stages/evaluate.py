@@ -1,4 +1,4 @@
-"""Stage evaluate: data/predictions -> reports/metrics.json, reports/per_class.csv, …"""
+"""Stage evaluate: predictions and histories -> metrics, curves, per_class, confusion."""
 
 from __future__ import annotations
 
@@ -16,10 +16,20 @@ from pipeline.predictions import read_predictions
 from pipeline.tables import replacing
 
 
+def mean_history(name: str, history: pd.DataFrame) -> pd.DataFrame:
+    """Columns run, epoch, loss, accuracy, validation_accuracy: means over the repeats."""
+    columns = ["loss", "accuracy", "validation_accuracy"]
+    means = history.groupby("epoch")[columns].mean().round(6).reset_index()
+    means.insert(0, "run", name)
+    return means
+
+
 def main() -> None:
-    predictions_dir, metrics_file, per_class_file, confusion_dir = map(Path, sys.argv[1:])
+    predictions_dir, history_dir, metrics_file, curves_file, per_class_file, confusion_dir = map(
+        Path, sys.argv[1:]
+    )
     params = load_params()
-    metrics, classes = {}, []
+    metrics, curves, classes = {}, [], []
     with replacing(confusion_dir) as confusions:
         confusions.mkdir()
         for name, entry in params.classifiers.items():
@@ -39,8 +49,12 @@ def main() -> None:
                 **per_class(test, threshold=entry.threshold),
             }
             classes.append(pd.DataFrame(table))
+            past = pd.read_csv(history_dir / f"{name}.csv")
+            curves.append(mean_history(name, past))
             pairs = pd.DataFrame(confusion(test), columns=["actual", "predicted"])
             pairs.to_csv(confusions / f"{name}.csv", index=False)
+    with replacing(curves_file) as temporary:
+        pd.concat(curves).to_csv(temporary, index=False)
     with replacing(per_class_file) as temporary:
         pd.concat(classes).to_csv(temporary, index=False)
     with replacing(metrics_file) as temporary:

@@ -40,7 +40,12 @@ def main() -> None:
         backbone=backbone.recipe.name,
         digest=backbone.recipe.digest,
     )
-    batches = progress(extract(images, extractor, schema), what="features", total=images.groups)
+    batches = progress(
+        extract(images, extractor, schema),
+        what="features",
+        total=images.rows,
+        size=lambda rows: rows.num_rows,
+    )
     count = write_shards(features_dir, schema, batches)
     print(f"features: {count} x {extractor.dimension} {params.layer} on {extractor.device.type}")
 

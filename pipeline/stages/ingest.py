@@ -37,7 +37,8 @@ def ingest(params: Ingest, images_dir: Path, rejected_file: Path) -> str:
         table = table.filter(pa.array(_kept(table, screening.conflicting)))
         splits = split_table(table, params.split)
         classes = sorted({label for labels in table["labels"].to_pylist() for label in labels})
-        schema = images_schema(classes=classes, source=params.source.kind)
+        given = any(table["split"].to_pylist())
+        schema = images_schema(classes=classes, split_by="given" if given else params.split.by)
         write_shards(images_dir, schema, _with_splits(screened, schema, splits))
     return _summary(table, splits, classes, screening.rejections, rejected_file)
 

@@ -1,0 +1,174 @@
+"""The report's figures, as Altair charts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import altair as alt
+import pandas as pd
+
+Figure: TypeAlias = Any  # Altair types its results more narrowly than what they are
+
+SPLIT_COLOURS = {"train": "#4c78a8", "validation": "#9ecae9", "test": "#f58518"}
+# Okabe and Ito (2008): told apart by colour-blind readers too.
+RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#7f7f7f")
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+
+
+def styled(chart: Figure) -> Figure:
+    """The look that all figures share."""
+    return (
+        chart.configure(font=FONT, background="transparent")
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=220
+        )
+        .configure_legend(labelFontSize=12, title=None, orient="top")
+        .configure_header(labelFontSize=13, labelFontWeight="bold", title=None)
+        .configure_title(fontSize=13, anchor="start")
+    )
+
+
+def accuracy(metrics: pd.DataFrame, baseline: float, runs: Sequence[str]) -> Figure:
+    """Test accuracy of each run with its interval, and that of always the commonest class.
+
+    metrics: columns run, accuracy, accuracy_low, accuracy_high.
+    """
+    base = alt.Chart(metrics).encode(y=alt.Y("run:N", sort=list(runs), title=None))
+    x = alt.X("accuracy_low:Q", title="test accuracy (hit@1)", scale=alt.Scale(zero=False))
+    tooltip = ["run:N", *(alt.Tooltip(f"{c}:Q", format=".3f") for c in metrics.columns[1:])]
+    interval = base.mark_rule(strokeWidth=3).encode(
+        x=x, x2="accuracy_high:Q", color=_run(runs, None)
+    )
+    point = base.mark_point(filled=True, size=110, opacity=1).encode(
+        x="accuracy:Q", color=_run(runs, None), tooltip=tooltip
+    )
+    rule = (
+        alt.Chart(pd.DataFrame({"accuracy": [baseline], "what": ["always the commonest class"]}))
+        .mark_rule(strokeDash=[5, 4], color="#666")
+        .encode(x="accuracy:Q", tooltip=["what:N", alt.Tooltip("accuracy:Q", format=".3f")])
+    )
+    return alt.layer(rule, interval, point).properties(width=560, height=alt.Step(34))
+
+
+def distribution(pictures: pd.DataFrame) -> Figure:
+    """Pictures per class and split. pictures: columns class, split, count."""
+    return (
+        alt.Chart(pictures)
+        .mark_bar()
+        .encode(
+            x=alt.X("count:Q", title="pictures"),
+            y=alt.Y("class:N", sort="-x", title=None),
+            color=alt.Color(
+                "split:N",
+                scale=alt.Scale(domain=list(SPLIT_COLOURS), range=list(SPLIT_COLOURS.values())),
+            ),
+            order=alt.Order("order:Q"),
+            tooltip=["class:N", "split:N", "count:Q"],
+        )
+        .properties(width=560, height=alt.Step(22))
+    )
+
+
+def explained_variance(variance: pd.DataFrame) -> Figure:
+    """Share of each component and of all up to it.
+
+    variance: columns component, ratio, cumulative.
+    """
+    x = alt.X("component:Q", title="component", axis=alt.Axis(tickMinStep=1))
+    tooltip: list[Any] = [
+        "component:Q",
+        alt.Tooltip("ratio:Q", format=".2%"),
+        alt.Tooltip("cumulative:Q", format=".1%"),
+    ]
+    base = alt.Chart(variance).encode(x=x, tooltip=tooltip).properties(width=330, height=200)
+    each = base.mark_line(point={"size": 12}).encode(
+        y=alt.Y("ratio:Q", title="share of the variance", axis=alt.Axis(format="%"))
+    )
+    scale = alt.Scale(domain=[0, 1])
+    total = base.mark_area(line=True, opacity=0.25).encode(
+        y=alt.Y("cumulative:Q", title="all up to it", axis=alt.Axis(format="%"), scale=scale)
+    )
+    return alt.hconcat(each, total)
+
+
+def curves(history: pd.DataFrame, runs: Sequence[str]) -> Figure:
+    """Loss, training and validation accuracy per epoch.
+
+    history: columns run, epoch, loss, accuracy, validation_accuracy (means over the repeats).
+    """
+    titles = {
+        "loss": "training loss",
+        "accuracy": "training accuracy",
+        "validation_accuracy": "validation accuracy",
+    }
+    base = alt.Chart(history).mark_line().encode(x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1)))
+    return alt.hconcat(
+        *(
+            base.encode(
+                y=alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False)),
+                color=_run(runs),
+                tooltip=["run:N", "epoch:Q", alt.Tooltip(f"{column}:Q", format=".3f")],
+            ).properties(width=245, height=210, title=title)
+            for column, title in titles.items()
+        )
+    )
+
+
+def per_class(scores: pd.DataFrame, runs: Sequence[str]) -> Figure:
+    """Precision, recall and F1 of each class. scores: columns run, class, the three, support."""
+    long = scores.melt(["run", "class", "support"], ["precision", "recall", "f1"], "measure")
+    order = scores.sort_values("support", ascending=False)["class"].drop_duplicates().to_list()
+    return (
+        alt.Chart(long)
+        .mark_point(filled=True, size=70, opacity=0.85)
+        .encode(
+            x=alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("class:N", sort=order, title=None, axis=alt.Axis(grid=True)),
+            color=_run(runs),
+            tooltip=["run:N", "class:N", "support:Q", alt.Tooltip("value:Q", format=".3f")],
+        )
+        .properties(width=215, height=alt.Step(24))
+        .facet(alt.Column("measure:N", sort=["precision", "recall", "f1"], title=None))
+    )
+
+
+def confusion(pairs: pd.DataFrame, runs: Sequence[str], shown: str) -> Figure:
+    """Share of each class's pictures by the class that scored highest, one run at a time.
+
+    pairs: columns run, actual, predicted, count. `shown` is the run shown at first.
+    """
+    totals = pairs.groupby(["run", "actual"])["count"].transform("sum")
+    shares = pairs.assign(share=pairs["count"] / totals)
+    chosen = alt.param(
+        name="run", value=shown, bind=alt.binding_select(options=list(runs), name="run ")
+    )
+    base = (
+        alt.Chart(shares)
+        .encode(
+            x=alt.X("predicted:N", title="predicted", axis=alt.Axis(labelAngle=-40)),
+            y=alt.Y("actual:N", title="actual"),
+        )
+        .transform_filter("datum.run === run")
+    )
+    tooltip = ["actual:N", "predicted:N", alt.Tooltip("share:Q", format=".1%"), "count:Q"]
+    cells = base.mark_rect().encode(
+        color=alt.Color("share:Q", scale=alt.Scale(scheme="blues", domain=[0, 1]), legend=None),
+        tooltip=tooltip,
+    )
+    text = base.mark_text(fontSize=11).encode(
+        text=alt.Text("share:Q", format=".0%"),
+        color=alt.condition("datum.share > 0.55", alt.value("white"), alt.value("#333")),
+        tooltip=tooltip,
+    )
+    size = alt.Step(44)
+    return alt.layer(cells, text).add_params(chosen).properties(width=size, height=alt.Step(30))
+
+
+def _run(
+    runs: Sequence[str], legend: alt.Legend | alt.UndefinedType | None = alt.Undefined
+) -> alt.Color:
+    colours = [RUN_COLOURS[i % len(RUN_COLOURS)] for i in range(len(runs))]
+    scale = alt.Scale(domain=list(runs), range=colours)
+    return alt.Color("run:N", scale=scale, legend=legend)

@@ -1,0 +1,167 @@
+"""The report: what was found, as one HTML page that needs nothing beside itself."""
+
+from __future__ import annotations
+
+import base64
+import json
+import platform
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import vl_convert
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from pipeline.charts import Figure
+from pipeline.images import decode_rgb, thumbnail_jpeg
+from pipeline.predictions import Predictions
+
+TEMPLATE = "page.html.jinja"
+THUMBNAIL_SIDE = 168  # pixels; a thumbnail is about 8 kB, so 2 x 96 of them stay below 2 MB
+REJECTED_SHOWN = 20
+PACKAGES = (
+    "numpy",
+    "scikit-learn",
+    "torch",
+    "torchvision",
+    "timm",
+    "pandas",
+    "pyarrow",
+    "pillow",
+    "altair",
+    "dvc",
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture on the page: a thumbnail as a data URI and the lines below it."""
+
+    uri: str
+    path: str
+    lines: tuple[str, ...]
+
+
+def render(**context: Any) -> str:
+    """The page, from the names that the template uses; text is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE).render(
+        **context, vega_bundle=vega_bundle(), versions=versions()
+    )
+
+
+def vega_bundle() -> Markup:
+    """Vega, Vega-Lite and Vega-Embed as one script of the version that Altair writes for."""
+    minor = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    script = vl_convert.javascript_bundle(vl_version=minor)  # type: ignore[call-arg]
+    return Markup(script.replace("</script", "<\\/script"))
+
+
+def chart_json(chart: Figure) -> Markup:
+    """A chart's specification for a <script type="application/json">: no "<" can end it."""
+    return Markup(chart.to_json(indent=None).replace("<", "\\u003c"))
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that decide the figures."""
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def thumbnail_uri(data: bytes) -> str:
+    """An encoded picture -> the data URI of its thumbnail."""
+    jpeg = thumbnail_jpeg(decode_rgb(data), side=THUMBNAIL_SIDE)
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+def choose_samples(labels: Sequence[Sequence[str]], count: int, *, rng: Generator) -> list[int]:
+    """Positions of `count` pictures, in random order but each class in turn, as far as they go."""
+    queues: dict[str, list[int]] = {}
+    for position in rng.permutation(len(labels)):
+        queues.setdefault(labels[position][0], []).append(int(position))
+    chosen: list[int] = []
+    while len(chosen) < count and any(queues.values()):
+        for name in sorted(queues):
+            if queues[name] and len(chosen) < count:
+                chosen.append(queues[name].pop())
+    return chosen
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test picture whose top class, `guess`, is none of its own, at `score`."""
+
+    image_id: str
+    actual: tuple[str, ...]
+    guess: str
+    score: float
+
+
+def confident_mistakes(predictions: Predictions, count: int) -> list[Mistake]:
+    """The `count` misses with the highest top score, by the mean scores over the repeats."""
+    scores: NDArray[np.float32] = predictions.scores.mean(0)
+    top = scores.argmax(1)
+    rows = np.arange(len(top))
+    wrong = np.flatnonzero(predictions.targets[rows, top] == 0)
+    order = wrong[np.argsort(-scores[wrong, top[wrong]], kind="stable")][:count]
+    names = predictions.classes
+    return [
+        Mistake(
+            image_id=predictions.image_ids[i],
+            actual=tuple(names[c] for c in np.flatnonzero(predictions.targets[i])),
+            guess=names[top[i]],
+            score=float(scores[i, top[i]]),
+        )
+        for i in order
+    ]
+
+
+def distribution(labels: Iterable[Sequence[str]], splits: Iterable[str]) -> pd.DataFrame:
+    """Columns class, split, count, order (of the splits); a picture counts for each class."""
+    counts = Counter(
+        (name, split) for row, split in zip(labels, splits, strict=True) for name in row
+    )
+    order = ["train", "validation", "test"]
+    rows = [
+        {"class": name, "split": split, "count": count, "order": order.index(split)}
+        for (name, split), count in sorted(counts.items())
+    ]
+    return pd.DataFrame(rows)
+
+
+def commonest_class_accuracy(labels: Sequence[Sequence[str]], splits: Sequence[str]) -> float:
+    """Test accuracy (hit@1) of always answering the commonest class of the training pictures."""
+    rows = list(zip(labels, splits, strict=True))
+    training = Counter(name for row, split in rows if split == "train" for name in row)
+    commonest = min(training, key=lambda name: (-training[name], name))
+    return float(np.mean([commonest in row for row, split in rows if split == "test"]))
+
+
+def parameters_text(params: dict[str, Any]) -> str:
+    """The parameters as indented `key: value` lines."""
+    lines: list[str] = []
+
+    def add(value: dict[str, Any], indent: str) -> None:
+        for key, item in value.items():
+            if isinstance(item, dict):
+                lines.append(f"{indent}{key}:")
+                add(item, indent + "  ")
+            else:
+                lines.append(f"{indent}{key}: {json.dumps(item, ensure_ascii=False)}")
+
+    add(params, "")
+    return "\n".join(lines)

@@ -1,0 +1,179 @@
+"""A trained run on new pictures: `python -m pipeline.predict [--run NAME] PICTURE_OR_FOLDER…`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from pipeline.backbones import Backbone
+from pipeline.classifiers import TrainedRun, load_run
+from pipeline.console import run
+from pipeline.decomposition import PCA, load_pca
+from pipeline.errors import UserError
+from pipeline.extraction import Extractor
+from pipeline.images import PictureError
+from pipeline.metrics import best_run
+from pipeline.parallel import ordered_map
+from pipeline.tables import replacing
+
+BATCH = 32  # pictures per forward pass
+SHOWN = 3  # classes per picture in the table
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One picture: the probability of each class, or why it could not be read."""
+
+    path: str
+    probabilities: dict[str, float]
+    error: str | None = None
+
+    def ranked(self) -> list[tuple[str, float]]:
+        """The classes with their probabilities, most probable first."""
+        return sorted(self.probabilities.items(), key=lambda item: -item[1])
+
+
+class Predictor:
+    """The whole way of a picture: backbone, PCA and one run, as `dvc repro` left them in `models`.
+
+    Errors: `UserError` when a model is missing, damaged, or does not fit the others.
+    """
+
+    def __init__(self, models: Path, name: str) -> None:
+        path = models / "runs" / f"{name}.safetensors"
+        if not path.is_file():
+            there = ", ".join(sorted(p.stem for p in path.parent.glob("*.safetensors"))) or "none"
+            raise UserError(f"there is no trained run {name!r} in {path.parent} (there: {there})")
+        self.run: TrainedRun
+        self.run, self.classes = load_run(path)
+        backbone = Backbone.load(models / "backbone.safetensors")
+        self.pca: PCA | None
+        self.pca, extraction = load_pca(models / "pca.safetensors")
+        if extraction["digest"] != backbone.recipe.digest:
+            raise UserError(f"{models}/pca belongs to another backbone: run `dvc repro`")
+        self.extractor = Extractor(
+            backbone, layer=extraction["layer"], device="auto", batch_size=BATCH
+        )
+
+    def predict(self, files: Iterable[Path]) -> Iterator[Prediction]:
+        """A prediction for each file, in order; memory holds one batch."""
+        remaining = iter(files)
+        while batch := list(islice(remaining, BATCH)):
+            read = list(ordered_map(self._read, batch))
+            arrays = [array for array in read if not isinstance(array, str)]
+            scores: Iterator[NDArray[np.float32]] = iter(self._scores(arrays) if arrays else ())
+            for path, result in zip(batch, read, strict=True):
+                if isinstance(result, str):
+                    yield Prediction(str(path), {}, result)
+                else:
+                    values = zip(self.classes, next(scores), strict=True)
+                    yield Prediction(str(path), {name: round(float(p), 4) for name, p in values})
+
+    def _read(self, path: Path) -> NDArray[np.uint8] | str:
+        try:
+            return self.extractor.prepare(path.read_bytes())
+        except PictureError as error:
+            return str(error)
+        except OSError as error:
+            return error.strerror or type(error).__name__
+
+    def _scores(self, arrays: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        features = self.extractor.forward(np.stack(arrays))
+        if self.pca is None:
+            return self.run.scores(features.astype(np.float32))
+        return self.run.scores(self.pca.transform(features))
+
+
+def find_files(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files named and those below the folders named, hidden ones left out."""
+    for path in paths:
+        if path.is_dir():
+            files = (p for p in sorted(path.rglob("*")) if p.is_file())
+            yield from (
+                p for p in files if not any(x.startswith(".") for x in p.relative_to(path).parts)
+            )
+        elif path.exists():
+            yield path
+        else:
+            raise UserError(f"{path} does not exist: give pictures or folders of pictures")
+
+
+def print_table(predictions: Iterable[Prediction]) -> None:
+    """A line per picture as it comes: its path and the most probable classes."""
+    for prediction in predictions:
+        cells = (f"{name} {p:.3f}" for name, p in prediction.ranked()[:SHOWN])
+        print(prediction.path, *cells, sep="\t", flush=True)
+
+
+def print_json(predictions: Iterable[Prediction]) -> None:
+    """A list with an object per picture, all classes, most probable first."""
+    rows = [{"path": p.path, "probabilities": dict(p.ranked())} for p in predictions]
+    print(json.dumps(rows, indent=2, ensure_ascii=False))
+
+
+def write_parquet(predictions: Iterable[Prediction], path: Path) -> None:
+    """Rows path, class, probability, one per picture and class."""
+    rows = [
+        {"path": p.path, "class": name, "probability": value}
+        for p in predictions
+        for name, value in p.probabilities.items()
+    ]
+    schema = pa.schema({"path": pa.string(), "class": pa.string(), "probability": pa.float32()})
+    with replacing(path) as temporary:
+        pq.write_table(pa.Table.from_pylist(rows, schema), temporary)
+    print(f"{len({row['path'] for row in rows})} pictures: {path}")
+
+
+def readable(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+    """Pass on what could be read and report the rest on stderr. Errors: `UserError` if nothing."""
+    count = 0
+    for prediction in predictions:
+        if prediction.error is None:
+            count += 1
+            yield prediction
+        else:
+            print(f"skipped {prediction.path}: {prediction.error}", file=sys.stderr)
+    if not count:
+        raise UserError("no picture could be read: give JPEG, PNG or other picture files")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=__doc__)
+    parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE_OR_FOLDER")
+    parser.add_argument("--run", help="name in params.yaml; default: the best on validation")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="all classes, as JSON")
+    form.add_argument("--output", type=Path, help="all classes, into this .parquet file")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="default: models")
+    parser.add_argument("--metrics", type=Path, default=Path("reports/metrics.json"))
+    arguments = parser.parse_args()
+    files = list(find_files(arguments.pictures))
+    name = arguments.run or _best(arguments.metrics)
+    predictions = readable(Predictor(arguments.models, name).predict(files))
+    if arguments.output:
+        write_parquet(predictions, arguments.output)
+    elif arguments.json:
+        print_json(predictions)
+    else:
+        print_table(predictions)
+
+
+def _best(metrics: Path) -> str:
+    try:
+        return best_run(json.loads(metrics.read_text()))
+    except (OSError, ValueError, KeyError):
+        raise UserError(f"{metrics} cannot be read: run `dvc repro` first, or give --run") from None
+
+
+if __name__ == "__main__":
+    run(main)

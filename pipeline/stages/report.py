@@ -1,0 +1,192 @@
+"""Stage report: everything the other stages wrote -> reports/index.html."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline import charts, page
+from pipeline.backbones import UNTRAINED
+from pipeline.console import run
+from pipeline.metrics import best_run
+from pipeline.params import Params, load_params
+from pipeline.predictions import Predictions, read_predictions
+from pipeline.tables import Shards, replacing
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the page is made of, read from the files named in `dvc.yaml`."""
+
+    images: Shards
+    rejected: pd.DataFrame
+    backbone: dict[str, Any]
+    pca: dict[str, Any]
+    variance: pd.DataFrame
+    metrics: dict[str, dict[str, float]]
+    curves: pd.DataFrame
+    per_class: pd.DataFrame
+    confusion: pd.DataFrame  # columns run, actual, predicted, count
+    seconds: dict[str, float]  # of one training, by run
+    test: Predictions  # of the best run
+
+
+def read_results(params: Params, paths: list[Path]) -> Results:
+    """Read the files in the order of the stage's arguments."""
+    (
+        images_dir,
+        rejected_file,
+        predictions_dir,
+        backbone_file,
+        pca_file,
+        variance_file,
+        metrics_file,
+        curves_file,
+        per_class_file,
+        confusion_dir,
+        timings_dir,
+    ) = paths
+    metrics = json.loads(metrics_file.read_text())
+    pairs = {
+        name: pd.read_csv(confusion_dir / f"{name}.csv", dtype=str, keep_default_na=False)
+        for name in params.classifiers
+    }
+    timings = {
+        name: json.loads((timings_dir / f"{name}.json").read_text()) for name in params.classifiers
+    }
+    return Results(
+        images=Shards(images_dir),
+        rejected=pd.read_csv(rejected_file, dtype=str, keep_default_na=False),
+        backbone=json.loads(backbone_file.read_text()),
+        pca=json.loads(pca_file.read_text()),
+        variance=pd.read_csv(variance_file),
+        metrics=metrics,
+        curves=pd.read_csv(curves_file),
+        per_class=pd.read_csv(per_class_file, keep_default_na=False),
+        confusion=pd.concat(
+            table.value_counts().reset_index().assign(run=name) for name, table in pairs.items()
+        ),
+        seconds={name: float(np.mean(t["training_seconds"])) for name, t in timings.items()},
+        test=read_predictions(predictions_dir / f"{best_run(metrics)}.parquet", split="test"),
+    )
+
+
+def figures(
+    results: Results, labels: list[list[str]], splits: list[str], baseline: float
+) -> dict[str, Any]:
+    """Name in the template -> chart."""
+    runs = list(results.metrics)
+    columns = ["accuracy", "accuracy_low", "accuracy_high"]
+    table = pd.DataFrame(results.metrics).T[columns].rename_axis("run").reset_index()
+    drawn: dict[str, charts.Figure] = {
+        "accuracy": charts.accuracy(table, baseline, runs),
+        "distribution": charts.distribution(page.distribution(labels, splits)),
+        "curves": charts.curves(results.curves, runs),
+        "per_class": charts.per_class(results.per_class, runs),
+        "confusion": charts.confusion(results.confusion, runs, best_run(results.metrics)),
+    }
+    if len(results.variance):
+        drawn["explained_variance"] = charts.explained_variance(results.variance)
+    return {name: page.chart_json(charts.styled(chart)) for name, chart in drawn.items()}
+
+
+def galleries(
+    results: Results, params: Params, ids: list[str], labels: list[list[str]]
+) -> dict[str, list[page.Shown]]:
+    """The sample pictures and the most confident mistakes."""
+    rng = np.random.default_rng(params.evaluate.seed)
+    samples = [ids[i] for i in page.choose_samples(labels, params.report.samples, rng=rng)]
+    mistakes = page.confident_mistakes(results.test, params.report.mistakes)
+    wanted = {*samples, *(mistake.image_id for mistake in mistakes)}
+    rows = {row["image_id"]: row for row in results.images.take(wanted)}
+
+    def shown(image_id: str, *lines: str) -> page.Shown:
+        row = rows[image_id]
+        artist = (row["artist"],) if row["artist"] else ()
+        uri = page.thumbnail_uri(row["image"]["bytes"])
+        return page.Shown(uri, row["image"]["path"], (*lines, *artist))
+
+    return {
+        "samples": [shown(i, ", ".join(rows[i]["labels"])) for i in samples],
+        "mistakes": [
+            shown(m.image_id, f"{m.guess}, {m.score:.0%}", f"is {', '.join(m.actual)}")
+            for m in mistakes
+        ],
+    }
+
+
+def compose(params: Params, results: Results) -> str:
+    """The page's HTML."""
+    table = results.images.read(["image_id", "labels", "artist", "split"])
+    ids, labels = table["image_id"].to_pylist(), table["labels"].to_pylist()
+    splits = table["split"].to_pylist()
+    baseline = page.commonest_class_accuracy(labels, splits)
+    source = params.ingest.source.kind
+    return page.render(
+        metrics=results.metrics,
+        best=best_run(results.metrics),
+        baseline=baseline,
+        seconds=results.seconds,
+        repeats=[entry.repeats for entry in params.classifiers.values()],
+        thresholds={name: run.threshold for name, run in params.classifiers.items()},
+        multilabel=results.test.multilabel,
+        counts={name: splits.count(name) for name in ("train", "validation", "test")},
+        classes=len(results.test.classes),
+        artists=len(set(table["artist"].to_pylist()) - {None}),
+        split_by=results.images.metadata["split_by"],
+        source="painted by the pipeline itself"
+        if source == "generated"
+        else f"from {params.ingest.input}",
+        rejected=results.rejected.to_dict("records"),
+        reasons=Counter(results.rejected["reason"]),
+        rejected_shown=page.REJECTED_SHOWN,
+        backbone=results.backbone,
+        untrained=results.backbone["trained_on"] == UNTRAINED,
+        layer=results.pca["layer"],
+        components=results.pca["components"],
+        variance_kept=results.variance["cumulative"].max(),
+        mistakes_cap=params.report.mistakes,
+        charts=figures(results, labels, splits, baseline),
+        parameters=page.parameters_text(params.model_dump(mode="json", exclude_none=True)),
+        **galleries(results, params, ids, labels),
+    )
+
+
+def summary(results: Results) -> str:
+    """The table of runs for the terminal."""
+    best = best_run(results.metrics)
+    width = max(len("run"), *(len(name) for name in results.metrics)) + 2
+    lines = [
+        f"{'run':<{width}}{'accuracy':>15}{'95 % interval':>17}{'macro F1':>10}"
+        f"{'validation':>12}{'seconds':>9}"
+    ]
+    for name, m in results.metrics.items():
+        mean = f"{m['accuracy']:.3f} ± {m['accuracy_sd']:.3f}"
+        interval = f"{m['accuracy_low']:.3f} to {m['accuracy_high']:.3f}"
+        lines.append(
+            f"{name:<{width}}{mean:>15}{interval:>17}{m['macro_f1']:>10.3f}"
+            f"{m['validation_accuracy']:>12.3f}{results.seconds[name]:>9.1f}"
+            + ("  best on validation" if name == best else "")
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    *paths, page_file = map(Path, sys.argv[1:])
+    params = load_params()
+    results = read_results(params, paths)
+    html = compose(params, results)
+    with replacing(page_file) as temporary:
+        temporary.write_text(html, "utf-8")
+    print(f"{summary(results)}\n\nreport: {page_file}")
+
+
+if __name__ == "__main__":
+    run(main)
