@@ -8,6 +8,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+SPLITS = ("train", "validation", "test")
+DRAWS = 1000  # divisions of the artists that are compared
+
 
 def assign_splits(
     labels: Sequence[tuple[str, ...]],
@@ -44,8 +47,9 @@ def split_by_picture(
     """A split for each picture, stratified over the combinations of labels.
 
     Pictures are shuffled within each combination and the combinations laid end to end; along that
-    line test and validation take every 1/share-th picture (systematic sampling), so each
-    combination gives its share to within one picture. Every label keeps a training picture.
+    line test and then validation take every 1/share-th picture (systematic sampling), so each
+    combination gives its share of test pictures to within one picture, of the others to within two.
+    Every label keeps a training picture.
     """
     order = _stratified_order(labels, rng)
     splits = np.full(len(labels), "train", dtype=object)
@@ -84,27 +88,40 @@ def split_by_artist(
 ) -> list[str]:
     """A split for each picture, the same for all pictures of an artist.
 
-    Artists are taken from the one with most pictures down, equal ones in random order; each goes
-    where its labels are furthest below the wanted share (iterative stratification, Sechidis et al.
-    2011, over groups). A label's first artist goes to training, so that it can be learned.
+    Of DRAWS random divisions of the artists, the one whose label counts come closest to the wanted
+    shares: the least sum over splits and labels of (count - wanted)² / wanted. An artist who alone
+    has a label stays in training, and a division that leaves a label untrained comes last.
     """
     classes = sorted({label for row in labels for label in row})
     names = sorted(set(artists))
-    counts = np.zeros((len(names), len(classes)))  # pictures
+    pictures = np.zeros((len(names), len(classes)))
+    sizes = np.zeros(len(names))
     for row, artist in zip(labels, artists, strict=True):
+        i = names.index(artist)
+        sizes[i] += 1
         for label in row:
-            counts[names.index(artist), classes.index(label)] += 1
-    shares = {"train": 1 - validation - test, "validation": validation, "test": test}
-    wanted = {split: share * counts.sum(0) for split, share in shares.items() if share > 0}
-    missing = {split: pictures.copy() for split, pictures in wanted.items()}
-    shuffled = rng.permutation(len(names))
-    chosen: dict[str, str] = {}
-    trained = np.zeros(len(classes), dtype=bool)
-    for i in shuffled[np.argsort(-counts[shuffled].sum(1), kind="stable")]:
-        need = {split: float(missing[split] / wanted[split] @ counts[i]) for split in wanted}
-        first = (counts[i] > 0) & ~trained
-        split = "train" if first.any() else max(need, key=lambda name: need[name])
-        trained |= first
-        missing[split] -= counts[i]
-        chosen[names[i]] = split
+            pictures[i, classes.index(label)] += 1
+    alone = ((pictures > 0) & ((pictures > 0).sum(0) == 1)).any(1)
+    shares = np.array([1 - validation - test, validation, test])
+    wanted = shares[:, None] * pictures.sum(0)  # (3, C)
+    best, least = np.zeros(len(names), dtype=np.int64), np.inf
+    for _ in range(DRAWS):
+        drawn = np.where(alone, 0, _divide(sizes, validation, test, rng))
+        counts = np.stack([pictures[drawn == split].sum(0) for split in range(3)])
+        distance = ((counts - wanted) ** 2 / np.maximum(wanted, 1)).sum()
+        distance += len(artists) ** 2 * (counts[0] == 0).sum()
+        if distance < least:
+            best, least = drawn, distance
+    chosen = {name: SPLITS[split] for name, split in zip(names, best, strict=True)}
     return [chosen[artist] for artist in artists]
+
+
+def _divide(
+    sizes: NDArray[np.float64], validation: float, test: float, rng: Generator
+) -> NDArray[np.int64]:
+    """Groups laid along a line in random order, cut at the shares: 0, 1, 2 as in SPLITS."""
+    order = rng.permutation(len(sizes))
+    middle = (np.cumsum(sizes[order]) - sizes[order] / 2) / sizes.sum()
+    split = np.empty(len(sizes), dtype=np.int64)
+    split[order] = np.where(middle < test, 2, np.where(middle < test + validation, 1, 0))
+    return split
