@@ -19,8 +19,6 @@ from PIL import Image
 
 from pipeline.params import GeneratedSource
 from pipeline.sources.brushwork import (
-    GENRES,
-    MOTIFS,
     Array,
     Floats,
     Generator,
@@ -30,6 +28,8 @@ from pipeline.sources.brushwork import (
     grey,
     noise,
 )
+from pipeline.sources.genres import GENRES
+from pipeline.sources.motifs import MOTIFS
 from pipeline.sources.picture import Picture
 
 NAMES = (
