@@ -37,8 +37,7 @@ def chosen(predictions: Predictions, threshold: float) -> NDArray[np.bool_]:
     Of exclusive classes the top one; where a picture may have several, those above `threshold`.
     """
     if predictions.multilabel:
-        above: NDArray[np.bool_] = predictions.scores > threshold
-        return above
+        return predictions.scores > threshold
     one_hot = np.eye(len(predictions.classes), dtype=bool)
     assigned: NDArray[np.bool_] = one_hot[predictions.scores.argmax(2)]
     return assigned

@@ -1,0 +1,100 @@
+"""A small copy of this project in a folder of its own, driven as a user does: by `dvc`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+TINY = {
+    "ingest.source.pictures": 144,
+    "ingest.source.size": 64,
+    "ingest.source.painters": 24,
+    "features.layer": "pooled",
+    "pca.components": 12,
+    "evaluate.bootstrap": 100,
+    "report.samples": 8,
+    "report.mistakes": 8,
+    **{f"classifiers.{name}.hidden": [16] for name in ("snn", "boosted", "adam")},
+    **{f"classifiers.{name}.epochs": 3 for name in ("snn", "boosted", "adam")},
+    **{f"classifiers.{name}.repeats": 2 for name in ("snn", "boosted", "adam")},
+}
+
+
+class Project:
+    """The project's files in `folder`, under git, with the parameters of TINY."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        ).stdout.splitlines()  # fmt: skip
+        for name in listed:
+            if (ROOT / name).is_file() and name != "dvc.lock":
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        self.set(**TINY)
+        self.run("git", "init", "--quiet")
+        self.commit("tiny")
+
+    def copy(self, folder: Path) -> Project:
+        """The same project in another folder, its cache included."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        project = object.__new__(Project)
+        project.folder = folder
+        return project
+
+    def command(self, stage: str) -> list[str]:
+        """The command of a stage of dvc.yaml, to run without dvc."""
+        return YAML(typ="safe").load(self.folder / "dvc.yaml")["stages"][stage]["cmd"].split()
+
+    def run(self, *command: str, status: int = 0) -> str:
+        """Run a command there; its output, both streams. The exit status must be `status`."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            command, cwd=self.folder, env={**os.environ, "PATH": path}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        assert done.returncode == status, f"{command}: {done.returncode}\n{done.stdout}"
+        return done.stdout
+
+    def commit(self, message: str) -> None:
+        self.run("git", "add", "--all")
+        author = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        self.run("git", *author, "commit", "--quiet", "--message", message)
+
+    def set(self, **values: Any) -> None:
+        """Edit params.yaml: keys with dots; None removes the key."""
+        yaml, path = YAML(), self.folder / "params.yaml"
+        params = yaml.load(path)
+        for key, value in values.items():
+            *parents, last = key.split(".")
+            section = params
+            for parent in parents:
+                section = section[parent]
+            if value is None:
+                del section[last]
+            else:
+                section[last] = value
+        yaml.dump(params, path)
+
+    def digests(self, *names: str) -> dict[str, str]:
+        """SHA-256 of every file below the folders `names`."""
+        files = [f for name in names for f in (self.folder / name).rglob("*") if f.is_file()]
+        return {
+            str(file.relative_to(self.folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+            for file in files
+        }
+
+
+def stages_run(output: str) -> list[str]:
+    """The stages that `dvc` says it ran."""
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]

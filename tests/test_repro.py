@@ -1,0 +1,127 @@
+"""The pipeline as its user drives it, through the real dvc."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+from project import stages_run
+
+RUNS = ["snn", "boosted", "adam"]
+CLASSIFIERS = [f"classifier@{name}" for name in RUNS]
+
+
+def test_repro_makes_everything_and_ends_with_the_table(made):
+    project, output = made
+    ran = stages_run(output)
+    assert sorted(ran) == sorted(
+        ["ingest", "weights", "features", "pca", *CLASSIFIERS, "evaluate", "report"]
+    )
+    table = output[output.index("95 % interval") :]
+    assert [name for name in RUNS if f"\n{name} " in table] == RUNS
+    assert "report: reports/index.html" in table
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
+    assert list(metrics) == RUNS
+    for scores in metrics.values():
+        assert scores["accuracy_low"] <= scores["accuracy"] <= scores["accuracy_high"]
+
+
+def test_second_repro_runs_nothing(project):
+    assert stages_run(project.run("dvc", "repro")) == []
+
+
+def test_forced_repro_is_byte_identical(project):
+    made = ("data/images", "data/features", "data/components", "data/predictions", "models")
+    before = project.digests(*made)
+    assert len(before) > 12
+    project.run("dvc", "repro", "--force")
+    assert project.digests(*made) == before
+
+
+def test_an_experiment_reruns_its_run_alone_and_shows_the_difference(project):
+    output = project.run("dvc", "exp", "run", "-S", "classifiers.snn.epochs=5")
+    assert stages_run(output) == ["classifier@snn", "evaluate", "report"]
+    rows = [line.split() for line in project.run("dvc", "metrics", "diff").splitlines()[1:]]
+    assert rows
+    assert {row[1].split(".")[0] for row in rows} == {"snn"}
+    assert "epochs" in project.run("dvc", "params", "diff")
+    assert "snn.accuracy" in project.run("dvc", "exp", "show", "--csv")
+
+
+def test_an_added_entry_runs_alone_and_a_removed_one_leaves_the_results(project):
+    project.set(
+        **{
+            "classifiers.wide": {
+                "kind": "adam", "hidden": [32], "dropout": 0.1, "learning_rate": 1e-3,
+                "batch_size": 16, "epochs": 2, "clip": "none", "patience": 1,
+                "standardize": True, "threshold": 0.5, "repeats": 1, "seed": 3,
+            }
+        }
+    )  # fmt: skip
+    assert stages_run(project.run("dvc", "repro")) == ["classifier@wide", "evaluate", "report"]
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
+    assert list(metrics) == [*RUNS, "wide"]
+    assert metrics["wide"]["accuracy_sd"] == 0
+
+    project.set(**{"classifiers.boosted": None})
+    assert stages_run(project.run("dvc", "repro")) == ["evaluate", "report"]
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
+    assert list(metrics) == ["snn", "adam", "wide"]
+    assert "boosted" not in (project.folder / "reports/per_class.csv").read_text()
+
+
+def test_plots_and_metrics_show_as_they_are(project):
+    plots = json.loads(project.run("dvc", "plots", "show", "--json"))
+    assert "errors" not in plots
+    charts = plots["data"]
+    loss = charts["loss"][0]["content"]
+    assert {row["run"] for row in loss["data"]["values"]} == set(RUNS)
+    assert loss["encoding"]["color"]["field"] == "run"
+    assert {f"reports/confusion/{name}.csv" for name in RUNS} <= set(charts)
+    assert {"validation_accuracy", "f1_per_class", "explained_variance"} <= set(charts)
+    shown = json.loads(project.run("dvc", "metrics", "show", "--json"))
+    assert list(shown[""]["data"]["reports/metrics.json"]["data"]) == RUNS
+
+
+def test_no_pca_and_another_split_run_through(project):
+    project.set(**{"pca.components": "none", "ingest.split.by": "artist"})
+    project.run("dvc", "repro")
+    table = pq.read_table(project.folder / "data/images", columns=["artist", "split"]).to_pandas()
+    assert table.groupby("artist")["split"].nunique().max() == 1
+    components = pq.read_schema(project.folder / "data/components/part-00000.parquet")
+    assert components.field("components").type.list_size == 1280
+    page = (project.folder / "reports/index.html").read_text("utf-8")
+    assert "without a PCA" in page
+    assert "split is by artist" in page
+
+
+@pytest.mark.parametrize(
+    ("values", "stage", "parts"),
+    [
+        ({"pca.components": 5000}, "pca", ["5000", "at most"]),
+        ({"features.backbone": "resnet5"}, "weights", ["resnet5", "resnet50"]),
+        ({"features.weights": "nothing.pth"}, "weights", ["nothing.pth", "packaged"]),
+        ({"classifiers.snn.epochs": "abc"}, "pca", ["classifiers.snn.epochs", "abc"]),
+        ({"classifiers.snn.epoch": 3}, "pca", ["classifiers.snn.epoch", "epochs"]),
+    ],
+)
+def test_a_mistake_is_one_line_and_loses_nothing(project, values, stage, parts):
+    before = project.digests("data", "models", "reports")
+    project.set(**values)
+    output = project.run(*project.command(stage), status=2)
+    assert output.startswith("error: ")
+    assert output.count("\n") == 1
+    for part in parts:
+        assert part in output
+    assert project.digests("data", "models", "reports") == before
+
+
+def test_a_truncated_shard_is_named(project):
+    shard = project.folder / "data/features/part-00000.parquet"
+    data = shard.read_bytes()
+    shard.unlink()  # a link into the cache
+    shard.write_bytes(data[: len(data) // 2])
+    output = project.run(*project.command("pca"), status=2)
+    assert output.startswith("error: data/features/part-00000.parquet is damaged")
+    assert output.count("\n") == 1
