@@ -7,3 +7,6 @@ class UserError(Exception):
     The message is one line: what was found, where, what is allowed, what to do. A stage prints it
     without a traceback and exits with status 2.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))  # what a library says may be several lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import warnings
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -36,7 +37,7 @@ class _Quiet:
                 self._caught.__enter__()
                 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, *error: Any) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:

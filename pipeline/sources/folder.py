@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +34,7 @@ def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture]:
     """
     top = root / params.root
     folders = list(_class_folders(top))
-    names = sorted({folder.name for folder, _ in folders})
+    names = sorted({_name(folder) for folder, _ in folders})
     labels = (
         {name: (name,) for name in names}
         if params.labels is None
@@ -42,9 +44,9 @@ def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture]:
         for path in sorted(_files(folder)):
             yield Picture(
                 data=path.read_bytes(),
-                path=path.relative_to(root).as_posix(),
-                labels=labels[folder.name],
-                artist=_artist(params, folder.name, path.name),
+                path=_text(path.relative_to(root).as_posix()),
+                labels=labels[_name(folder)],
+                artist=_artist(params, _name(folder), _name(path)),
                 split=split,
             )
 
@@ -71,6 +73,16 @@ def _files(folder: Path) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_file() and not hidden:
             yield path
+
+
+def _name(path: Path) -> str:
+    """The last part of `path` in one Unicode form: archives made on macOS have another."""
+    return unicodedata.normalize("NFC", _text(path.name))
+
+
+def _text(name: str) -> str:
+    """A file name that can be written as UTF-8: what is none becomes U+FFFD."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def _artist(params: FolderSource, folder: str, file: str) -> str | None:
