@@ -1,0 +1,242 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.params import FolderSource, GeneratedSource, SnnRun, load_params
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+
+GENERATED = """\
+  source:
+    kind: generated
+    pictures: 40
+    size: 32
+    painters: 8
+    seed: 0
+"""
+FOLDER = """\
+  source:
+    kind: folder
+    root: images
+    artist: '^(.+)_'
+    labels:
+      table: artists.csv
+      key: name
+      column: genre
+"""
+RUN = """\
+  snn:
+    kind: snn
+    hidden: [8]
+    dropout: 0.0
+    learning_rate: 1e-3
+    batch_size: 32
+    epochs: 30
+    clip: none
+    patience: 5
+    standardize: false
+    threshold: 0.5
+    repeats: 2
+    seed: 0
+"""
+TEXT = f"""\
+ingest:
+  input: data/raw
+{GENERATED}  max_megapixels: 100
+  split:
+    by: picture
+    validation: 0.15
+    test: 0.2
+    seed: 1
+features:
+  backbone: resnet50
+  weights: imagenet
+  seed: 0
+  layer: spatial
+  batch_size: 32
+  device: auto
+pca:
+  components: 100
+classifiers:
+{RUN}evaluate:
+  bootstrap: 1000
+  seed: 0
+report:
+  samples: 24
+  mistakes: 24
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Text -> a params.yaml with it; `replace` pairs change `TEXT`."""
+
+    def write(text=TEXT, replace=()):
+        for old, new in replace:
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        path = tmp_path / "params.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_the_file_of_the_repository():
+    params = load_params(PARAMS)
+    assert params.pca.components == 100
+    assert {name: run.kind for name, run in params.classifiers.items()} == {
+        "snn": "snn",
+        "boosted": "boosted",
+        "adam": "adam",
+    }
+    assert isinstance(params.ingest.source, GeneratedSource)
+
+
+def test_values_and_types(written):
+    params = load_params(written())
+    run = params.classifiers["snn"]
+    assert isinstance(run, SnnRun)
+    assert run.learning_rate == 0.001  # as DVC reads 1e-3; PyYAML would give a string
+    assert run.hidden == (8,)
+    assert (run.clip, run.patience, run.standardize) == ("none", 5, False)
+    assert params.ingest.split.seed == 1
+
+
+def test_folder_source(written):
+    source = load_params(written(replace=[(GENERATED, FOLDER)])).ingest.source
+    assert isinstance(source, FolderSource)
+    assert (source.root, source.artist) == ("images", "^(.+)_")
+    assert (source.labels.table, source.labels.separator) == ("artists.csv", ",")
+    assert source.labels.aliases == {}
+
+
+def test_values_do_not_change(written):
+    params = load_params(written())
+    with pytest.raises(ValueError, match="frozen"):
+        params.pca.components = 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("epochs: 30", "epochs: abc", ["classifiers.snn.epochs: found 'abc'", "valid integer"]),
+        ("epochs: 30", "epochs: 2.5", ["classifiers.snn.epochs: found 2.5", "integer"]),
+        ("epochs: 30", "epochs: [1]", ["classifiers.snn.epochs: found [1]", "integer"]),
+        ("epochs: 30", "epochs:", ["classifiers.snn.epochs: found nothing", "integer"]),
+        ("hidden: [8]", "hidden: [8, x]", ["classifiers.snn.hidden.1: found 'x'", "integer"]),
+        ("kind: snn", "kind: sgd", ["classifiers.snn.kind is 'sgd'", "'snn', 'adam', 'boosted'"]),
+        ("    kind: snn\n", "", ["classifiers.snn.kind is missing"]),
+        ("kind: generated", "kind: web", ["ingest.source.kind is 'web'", "'generated', 'folder'"]),
+        ("    epochs: 30\n", "", ["epochs is missing in classifiers.snn"]),
+        ("pca:\n  components: 100\n", "", ["pca is missing in the file"]),
+        (
+            "components: 100",
+            "components: 0",
+            ["pca.components: found 0", "greater than 0", "'none'"],
+        ),
+        ("components: 100", "components: all", ["pca.components: found 'all'", "'none'"]),
+        ("dropout: 0.0", "dropout: 1.0", ["snn.dropout: found 1.0", "less than 1"]),
+        ("1e-3", ".inf", ["snn.learning_rate: found inf", "finite"]),
+        (
+            "layer: spatial",
+            "layer: last",
+            ["features.layer: found 'last'", "'spatial'", "'pooled'"],
+        ),
+        ("device: auto", "device: gpu", ["features.device: found 'gpu'", "auto|cpu|cuda"]),
+        ("pictures: 40", "pictures: 15", ["ingest.source.pictures: found 15", "16"]),
+        ("painters: 8", "painters: 30", ["ingest.source", "at least 2 * painters = 60"]),
+        ("validation: 0.15", "validation: 0.8", ["ingest.split", "must be below 1"]),
+        ("  snn:", "  a/b:", ["classifiers.a/b: found 'a/b'", "[A-Za-z0-9]"]),
+        ("  snn:", "  ../x:", ["classifiers.../x: found '../x'"]),
+        (RUN, "", ["classifiers: found nothing", "dictionary"]),
+        ("classifiers:\n" + RUN, "classifiers: {}\n", ["classifiers", "at least 1 item"]),
+    ],
+)
+def test_a_wrong_value_is_named(written, refused, old, new, parts):
+    path = written(replace=[(old, new)])
+    with refused(f"{path}: ", *parts):
+        load_params(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("    epochs:", "    epoch:", ["classifiers.snn.epoch:", "'epochs'", "batch_size", "more"]),
+        ("  backbone:", "  backbon:", ["features.backbon:", "'backbone'", "weights, seed, layer"]),
+        ("\npca:", "\npcs:", ["unknown key pcs:", "'pca'", "ingest, features, pca, classifiers"]),
+        ("    painters: 8", "    painter: 8", ["ingest.source.painter:", "'painters'", "size"]),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_known_ones(written, refused, old, new, parts):
+    with refused("unknown key ", "did you mean ", *parts):
+        load_params(written(replace=[(old, new)]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("^(.+)_", "^.+_", ["source.artist", "'^.+_'", "exactly one group", "found 0"]),
+        ("^(.+)_", "(a)(b)", ["source.artist", "found 2"]),
+        ("^(.+)_", "(", ["source.artist", "'('", "not a regular expression"]),
+        ("root: images", "root: ../x", ["source.root", "'../x'", "inside ingest.input"]),
+        ("artists.csv", "/etc/passwd", ["source.labels.table", "'/etc/passwd'", "be relative"]),
+        ("      key:", "      keys:", ["ingest.source.labels.keys", "'key'", "column, separator"]),
+    ],
+)
+def test_wrong_values_of_a_folder_source(written, refused, old, new, parts):
+    with refused(*parts):
+        load_params(written(TEXT.replace(GENERATED, FOLDER), replace=[(old, new)]))
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (TEXT.replace("    seed: 1\n", "    seed: 1\n    seed: 2\n"), ["line 15", '"seed"']),
+        ("ingest: [", ["line 1 is not valid YAML"]),
+        ("ingest:\n\tinput: x", ["line 2 is not valid YAML"]),
+        ("ingest: !!python/object:os.system x", ["line 1 is not valid YAML", "tag"]),
+        ("ingest: \x00", ["is not valid YAML", "#x0000"]),
+        ("ingest: 2024-13-45", ["is not valid YAML", "month"]),
+        ("", ["the file: found nothing"]),
+        ("just text", ["the file: found 'just text'"]),
+    ],
+)
+def test_a_file_that_is_no_parameter_file(written, refused, text, parts):
+    path = written(text)
+    with refused(str(path), *parts):
+        load_params(path)
+
+
+def test_missing_and_unreadable_files(tmp_path, refused):
+    with refused(str(tmp_path / "params.yaml"), "is missing"):
+        load_params(tmp_path / "params.yaml")
+    with refused(str(tmp_path), "cannot be read"):
+        load_params(tmp_path)
+    (tmp_path / "latin1.yaml").write_bytes("ingest: café".encode("latin-1"))
+    with refused("latin1.yaml", "cannot be read", "utf-8"):
+        load_params(tmp_path / "latin1.yaml")
+
+
+def check(path):
+    command = [sys.executable, "-m", "pipeline.params", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=PARAMS.parent)
+
+
+def test_the_command_prints_what_it_understood(tmp_path):
+    done = check(PARAMS)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert YAML(typ="safe").load(done.stdout)["pca"] == {"components": 100}
+    (tmp_path / "again.yaml").write_text(done.stdout, encoding="utf-8")
+    assert load_params(tmp_path / "again.yaml") == load_params(PARAMS)
+
+
+def test_the_command_answers_a_mistake_with_one_line(written):
+    done = check(written(replace=[("epochs: 30", "epochs: abc")]))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert "classifiers.snn.epochs: found 'abc'" in done.stderr
