@@ -13,6 +13,10 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 MAX_PIXELS = 178_000_000  # Pillow refuses twice Image.MAX_IMAGE_PIXELS, 178.9 million, of itself
 
 
+# Of Pillow's decoders those of pictures people keep; some others start programs (EPS) or fetch.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "QOI", "TIFF", "WEBP")
+
+
 class PictureError(Exception):
     """The bytes are no picture that can be used; the message is the reason, a few words."""
 
@@ -60,7 +64,7 @@ def decode_rgb(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
         raise PictureError("empty file")
     try:
         # Pillow warns of large pictures; ours are measured against max_pixels.
-        with _quiet, Image.open(io.BytesIO(data)) as image:
+        with _quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
             if width * height > max_pixels:
                 raise PictureError(f"{width} x {height} pixels, more than allowed")

@@ -51,9 +51,9 @@ def summarize(
     accuracy is hit@1, accuracy_sd its standard deviation over the repeats (0 for one), accuracy_low
     and accuracy_high its 95 % percentile bootstrap interval over pictures (Efron & Tibshirani 1993,
     ch. 13). Precision, recall and F1 are of the classes assigned at `threshold`; macro averages
-    over classes, micro over decisions. log_loss: mean over pictures, and over classes where several
-    are possible. roc_auc and average_precision: macro over the classes that some pictures have and
-    some have not; left out where there are none.
+    over the classes that have test pictures, micro over decisions. log_loss: mean over pictures,
+    and over classes where several are possible. roc_auc and average_precision: macro over the
+    classes that some pictures have and some have not; left out where there are none.
     """
     found = hits(predictions)
     per_repeat = found.mean(1)
@@ -65,12 +65,14 @@ def summarize(
         "accuracy_high": high,
     }
     decisions = chosen(predictions, threshold)
-    for average in ("macro", "micro"):
-        values = [_precision_recall_f1(predictions.targets, d, average)[:3] for d in decisions]
-        for name, value in zip(("precision", "recall", "f1"), np.mean(values, 0), strict=True):
+    support = predictions.targets.sum(0)
+    tested = np.flatnonzero(support)
+    for average, labels in (("macro", tested), ("micro", None)):
+        values = [_precision_recall_f1(predictions.targets, d, average, labels) for d in decisions]
+        means = np.mean([v[:3] for v in values], 0)
+        for name, value in zip(("precision", "recall", "f1"), means, strict=True):
             rows[f"{average}_{name}"] = value
     rows["log_loss"] = np.mean([_log_loss(predictions, s) for s in predictions.scores])
-    support = predictions.targets.sum(0)
     scorable = (support > 0) & (support < len(predictions.targets))
     if scorable.any():
         targets, scores = predictions.targets[:, scorable], predictions.scores[:, :, scorable]
@@ -113,8 +115,12 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def _precision_recall_f1(targets: Array, decisions: Array, average: str | None) -> Any:
-    return precision_recall_fscore_support(targets, decisions, average=average, zero_division=0.0)
+def _precision_recall_f1(
+    targets: Array, decisions: Array, average: str | None, labels: Array | None = None
+) -> Any:
+    return precision_recall_fscore_support(
+        targets, decisions, labels=labels, average=average, zero_division=0.0
+    )
 
 
 def _log_loss(predictions: Predictions, scores: Array) -> float:

@@ -43,7 +43,7 @@ def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture]:
     for folder, split in folders:
         for path in sorted(_files(folder)):
             yield Picture(
-                data=path.read_bytes(),
+                data=_read(path),
                 path=_text(path.relative_to(root).as_posix()),
                 labels=labels[_name(folder)],
                 artist=_artist(params, _name(folder), _name(path)),
@@ -73,6 +73,13 @@ def _files(folder: Path) -> Iterator[Path]:
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if path.is_file() and not hidden:
             yield path
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
 def _name(path: Path) -> str:

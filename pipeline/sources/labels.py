@@ -40,7 +40,9 @@ def read_labels(params: LabelTable, root: Path, folders: list[str]) -> dict[str,
                 f"{_closest(name, list(names.values()))}; add the row, or to source.labels.aliases "
                 f"the line `{folder}: NAME IN THE TABLE`"
             )
-        labels[folder] = rows[_plain(name)][1]
+        written, labels[folder] = rows[_plain(name)]
+        if not labels[folder]:
+            raise UserError(f"{path} has no {params.column} for {written!r}: fill the cell")
     return labels
 
 
@@ -54,8 +56,6 @@ def _rows(path: Path, params: LabelTable) -> dict[str, tuple[str, tuple[str, ...
     for name, cell in zip(table[params.key].astype(str), table[params.column], strict=True):
         parts = cell.split(params.separator) if isinstance(cell, str) else _list(cell)
         labels = tuple(dict.fromkeys(label.strip() for label in parts if label.strip()))
-        if not labels:
-            raise UserError(f"{path} has no {params.column} for {name!r}: fill the cell")
         if rows.setdefault(_plain(name), (name, labels))[1] != labels:
             raise UserError(f"{path} has {name!r} twice, with different labels: keep one row")
     return rows

@@ -16,9 +16,9 @@ from PIL import Image
 
 from pipeline.params import GeneratedSource
 from pipeline.sources.brushwork import Canvas, Hand, noise
+from pipeline.sources.generated import NAMES, generated_pictures
 from pipeline.sources.genres import GENRES
 from pipeline.sources.motifs import MOTIFS
-from pipeline.sources.generated import NAMES, generated_pictures
 from pipeline.sources.picture import Picture
 
 ROOT = Path("unused")

@@ -130,7 +130,11 @@ def test_a_parquet_table_of_strings_and_numbers(labels):
 @pytest.mark.parametrize("cell", [None, []])
 def test_an_empty_cell_of_a_parquet_table(labels, refused, cell):
     with refused("has no genre for 'B'"):
-        labels(pd.DataFrame({"name": ["A", "B"], "genre": [["Cubism"], cell]}), "A")
+        labels(pd.DataFrame({"name": ["A", "B"], "genre": [["Cubism"], cell]}), "A", "B")
+
+
+def test_an_empty_cell_of_a_row_that_no_folder_needs(labels):
+    assert labels("name,genre\ny,Cubism\nx,\n", "y") == {"y": ("Cubism",)}
 
 
 def test_the_byte_order_mark_of_spreadsheets(labels):
