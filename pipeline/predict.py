@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.backbones import Backbone
-from pipeline.classifiers import TrainedRun, load_run
+from pipeline.runs import TrainedRun, load_run
 from pipeline.console import run
 from pipeline.decomposition import PCA, load_pca
 from pipeline.errors import UserError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 
-ROWS_PER_SHARD = 512
 ROWS_PER_GROUP = 128  # 25 MB of 100,352 float16 values
+BYTES_PER_GROUP = 256 * 2**20  # Arrow cannot read back a column of more than 2 GiB in a struct
+GROUPS_PER_SHARD = 4
 METADATA_KEY = b"atelier"  # provenance, as JSON, in the schema's metadata
 
 IMAGES = pa.schema(
@@ -99,15 +100,24 @@ def metadata(schema: pa.Schema) -> dict[str, Any]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends without an error."""
+    """A temporary path beside `path` that takes its name when the block ends without an error.
+
+    A folder that is there gives way only when the new one is complete.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
+    old = path.with_name(f".{path.name}.old")
     _remove(temporary)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
-        _remove(path)
+        if temporary.is_dir() and path.exists():
+            _remove(old)
+            path.rename(old)
         temporary.replace(path)
     finally:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        _remove(old)
         _remove(temporary)
 
 
@@ -122,7 +132,7 @@ def scratch(path: Path) -> Iterator[Path]:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
@@ -131,39 +141,43 @@ def _remove(path: Path) -> None:
 def write_shards(folder: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
     """Write `batches` as `part-00000.parquet`, … under `folder`; return the number of rows.
 
-    Memory holds one shard at most. zstd; vectors byte-stream-split, which is smallest and fastest
-    to read for floating point.
+    Memory holds one row group at most. zstd; vectors byte-stream-split, which is smallest and
+    fastest to read for floating point.
     """
     vectors = [f.name for f in schema if pa.types.is_fixed_size_list(f.type)]
-    encodings = {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in vectors}
+    options = {
+        "compression": "zstd",
+        "use_dictionary": [n for n in schema.names if n in ("labels", "artist", "split")],
+        "column_encoding": {f"{n}.list.element": "BYTE_STREAM_SPLIT" for n in vectors} or None,
+    }
     rows = 0
-    with replacing(folder) as temporary:
+    with replacing(folder) as temporary, ExitStack() as open_shard:
         temporary.mkdir()
-        for number, shard in enumerate(_regroup(batches, schema)):
-            pq.write_table(
-                shard,
-                temporary / f"part-{number:05}.parquet",
-                row_group_size=ROWS_PER_GROUP,
-                compression="zstd",
-                use_dictionary=[f.name for f in schema if f.name in ("labels", "artist", "split")],
-                column_encoding=encodings or None,
-            )
-            rows += shard.num_rows
+        for number, group in enumerate(_row_groups(batches, schema)):
+            shard, position = divmod(number, GROUPS_PER_SHARD)
+            if position == 0:
+                open_shard.close()
+                path = temporary / f"part-{shard:05}.parquet"
+                writer = open_shard.enter_context(pq.ParquetWriter(path, schema, **options))
+            writer.write_table(group, row_group_size=group.num_rows)
+            rows += group.num_rows
     return rows
 
 
-def _regroup(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Tables of ROWS_PER_SHARD rows, the last one shorter."""
+def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Tables of ROWS_PER_GROUP rows, or fewer where they reach BYTES_PER_GROUP or end."""
     waiting: list[pa.RecordBatch] = []
-    held = 0
+    rows = size = 0
     for batch in batches:
-        while held + batch.num_rows >= ROWS_PER_SHARD:
-            room = ROWS_PER_SHARD - held
-            yield pa.Table.from_batches([*waiting, batch.slice(0, room)], schema)
-            batch, waiting, held = batch.slice(room), [], 0
-        waiting.append(batch)
-        held += batch.num_rows
-    if held:
+        while batch.num_rows:
+            part = batch.slice(0, ROWS_PER_GROUP - rows)
+            batch = batch.slice(part.num_rows)
+            waiting.append(part)
+            rows, size = rows + part.num_rows, size + part.nbytes
+            if rows == ROWS_PER_GROUP or size >= BYTES_PER_GROUP:
+                yield pa.Table.from_batches(waiting, schema)
+                waiting, rows, size = [], 0, 0
+    if waiting:
         yield pa.Table.from_batches(waiting, schema)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.classifiers import Dataset, TrainedRun, train
+from pipeline.runs import Dataset, TrainedRun, train
 from pipeline.console import progress, run
 from pipeline.params import load_params
 from pipeline.predictions import one_hot, predictions_table, write_predictions

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.classifiers import CLASSIFIERS, Dataset, load_run, make_estimator, train
+from pipeline.runs import CLASSIFIERS, Dataset, load_run, make_estimator, train
 from pipeline.params import AdamRun, BoostedRun, SnnRun
 
 COMMON = {
