@@ -6,6 +6,7 @@ export PATH := $(BIN):$(PATH)
 
 repro: .venv/installed  ## run the pipeline
 	dvc repro
+	@cat reports/summary.txt
 
 test: check
 

@@ -5,7 +5,7 @@
 
 `dvc.yaml` holds the paths, `params.yaml` the knobs. To read the code, follow the data:
 `sources/` and `ingestion.py` (pictures), `splitting.py`, `backbones.py`, `extraction.py`
-(features), `decomposition.py` (components), `nn/` and `classifiers.py` (networks), `metrics.py`
+(features), `decomposition.py` (components), `nn/` and `runs.py` (networks), `metrics.py`
 (scores), `charts.py` and `page.html.jinja` (the page). `stages/` calls them, one file per stage;
 `tables.py` is what lies between two stages.
 """

@@ -23,7 +23,7 @@ from pipeline.errors import UserError
 from pipeline.tables import replacing
 
 PACKAGED = "tf_efficientnet_lite0"
-UNTRAINED = "nothing: its weights are random"
+UNTRAINED = "nothing, its weights are random"
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,18 @@ class Backbone:
     def spatial(self, images: Tensor) -> Tensor:
         """The last map, flattened: (N, 3, S, S) -> (N, D); of a transformer, its patch tokens."""
         maps = self.trunk.forward_features(images)  # type: ignore[operator]
+        if not isinstance(maps, Tensor) or maps.ndim not in (3, 4):
+            raise UserError(
+                f"{self.recipe.name} has no single last map: set features.layer: pooled"
+            )
         if maps.ndim == 3:  # (N, tokens, channels): class and register tokens are no places
             maps = maps[:, getattr(self.trunk, "num_prefix_tokens", 0) :]
-        return maps.flatten(1)  # type: ignore[no-any-return]
+        return maps.flatten(1)
 
     def pooled(self, images: Tensor) -> Tensor:
         """What the trunk's own head would see: (N, 3, S, S) -> (N, D)."""
         maps = self.trunk.forward_features(images)  # type: ignore[operator]
-        return self.trunk.forward_head(maps, pre_logits=True)  # type: ignore[operator, no-any-return]
+        return self.trunk.forward_head(maps, pre_logits=True)  # type: ignore[operator,no-any-return]
 
     def save(self, path: Path) -> None:
         """Write the tensors to `path` (safetensors) and the recipe beside it (.json)."""
@@ -111,7 +115,10 @@ def make_backbone(name: str, weights: str, *, pretrained_dir: Path, seed: int) -
     elif weights == "random":
         state, trained_on = trunk.state_dict(), UNTRAINED
     else:
-        state, trained_on = _from_file(weights, pretrained_dir), f"the weights of {weights}"
+        state, trained_on = (
+            _from_file(weights, pretrained_dir),
+            f"what gave {weights}",
+        )
     _load(trunk, state, f"features.weights {weights!r}", name)
     config = resolve_model_data_config(trunk)  # type: ignore[no-untyped-call]
     recipe = Recipe(
@@ -147,7 +154,7 @@ def _imagenet(name: str) -> tuple[Mapping[str, Tensor], str]:
             return state, "ImageNet-1k (torchvision IMAGENET1K_V1)"
         trunk = timm.create_model(name, pretrained=True, num_classes=0)
         config: Any = trunk.pretrained_cfg
-        return trunk.state_dict(), f"timm's weights {config['architecture']}.{config['tag']}"
+        return trunk.state_dict(), f"what timm's tag {config['architecture']}.{config['tag']} says"
     except UserError:
         raise
     except Exception as error:  # each hub's client has errors of its own

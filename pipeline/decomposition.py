@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +115,14 @@ def _largest(gram: Array, count: int) -> tuple[Array, Array]:
     size = len(gram)
     values, vectors = eigh(gram, subset_by_index=(size - count, size - 1))
     return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+
+
+def components_digest(pca: PCA | None, **extraction: str) -> str:
+    """Which components these are: 16 hex digits of a SHA-256 over the PCA and its features."""
+    digest = hashlib.sha256(json.dumps(extraction, sort_keys=True).encode())
+    if pca is not None:
+        digest.update(pca.mean_.tobytes() + np.ascontiguousarray(pca.components_).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def save_pca(path: Path, pca: PCA | None, **provenance: Any) -> None:

@@ -61,7 +61,7 @@ def decode_rgb(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     Errors: `PictureError` for bytes that are empty, no image, damaged, or too many pixels.
     """
     if not data:
-        raise PictureError("empty file")
+        raise PictureError("empty, or cannot be read")
     try:
         # Pillow warns of large pictures; ours are measured against max_pixels.
         with _quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,20 +45,27 @@ def chosen(predictions: Predictions, threshold: float) -> NDArray[np.bool_]:
 
 
 def summarize(
-    predictions: Predictions, *, threshold: float, bootstrap: int, rng: Generator
+    predictions: Predictions,
+    *,
+    threshold: float,
+    bootstrap: int,
+    rng: Generator,
+    artists: Sequence[str] | None = None,
 ) -> dict[str, float]:
     """The metrics of one run, each the mean over its repeats.
 
     accuracy is hit@1, accuracy_sd its standard deviation over the repeats (0 for one), accuracy_low
-    and accuracy_high its 95 % percentile bootstrap interval over pictures (Efron & Tibshirani 1993,
-    ch. 13). Precision, recall and F1 are of the classes assigned at `threshold`; macro averages
-    over the classes that have test pictures, micro over decisions. log_loss: mean over pictures,
-    and over classes where several are possible. roc_auc and average_precision: macro over the
-    classes that some pictures have and some have not; left out where there are none.
+    and accuracy_high its 95 % percentile bootstrap interval (Efron & Tibshirani 1993, ch. 13) over
+    pictures, or over `artists` (N,) where they are given: where training knows none of them,
+    pictures of one artist are right or wrong together. Precision, recall and F1 are of the classes
+    assigned at `threshold`; macro averages over the classes that have test pictures, micro over
+    decisions. log_loss: mean over pictures, and over classes where several are possible. roc_auc
+    and average_precision: macro over the classes that some pictures have and some have not; left
+    out where there are none.
     """
     found = hits(predictions)
     per_repeat = found.mean(1)
-    low, high = bootstrap_interval(found.mean(0), resamples=bootstrap, rng=rng)
+    low, high = bootstrap_interval(found.mean(0), artists, resamples=bootstrap, rng=rng)
     rows = {
         "accuracy": per_repeat.mean(),
         "accuracy_sd": per_repeat.std(ddof=1) if len(per_repeat) > 1 else 0.0,
@@ -106,11 +114,20 @@ def confusion(predictions: Predictions) -> list[tuple[str, str]]:
 
 
 def bootstrap_interval(
-    values: Array, *, resamples: int, rng: Generator, level: float = 0.95
+    values: Array,
+    groups: Sequence[str] | None = None,
+    *,
+    resamples: int,
+    rng: Generator,
+    level: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of `values` (N,)."""
-    count = len(values)
-    means = [values[rng.integers(count, size=count)].mean() for _ in range(resamples)]
+    """Percentile bootstrap interval of the mean of `values` (N,), drawn singly or by `groups`."""
+    position = np.arange(len(values))
+    if groups is not None:
+        _, position = np.unique(np.asarray(groups), return_inverse=True)
+    sums, sizes = np.bincount(position, values), np.bincount(position)
+    draws = (rng.integers(len(sums), size=len(sums)) for _ in range(resamples))
+    means = [sums[draw].sum() / sizes[draw].sum() for draw in draws]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

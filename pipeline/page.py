@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import platform
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -28,6 +29,8 @@ from pipeline.predictions import Predictions
 TEMPLATE = "page.html.jinja"
 THUMBNAIL_SIDE = 168  # pixels; a thumbnail is about 8 kB, so 2 x 96 of them stay below 2 MB
 REJECTED_SHOWN = 20
+CLASSES_SHOWN = 40  # in a figure; the CSV files have all
+POINTS_SHOWN = 500  # of a curve
 PACKAGES = (
     "numpy",
     "scikit-learn",
@@ -74,7 +77,8 @@ def vega_bundle() -> Markup:
 
 def chart_json(chart: Figure) -> Markup:
     """A chart's specification for a <script type="application/json">: no "<" can end it."""
-    return Markup(chart.to_json(indent=None).replace("<", "\\u003c"))
+    with alt.data_transformers.enable("default", max_rows=None):  # the figures bound their own
+        return Markup(chart.to_json(indent=None).replace("<", "\\u003c"))
 
 
 def versions() -> dict[str, str]:
@@ -149,6 +153,26 @@ def commonest_class_accuracy(labels: Sequence[Sequence[str]], splits: Sequence[s
     training = Counter(name for row, split in rows if split == "train" for name in row)
     commonest = min(training, key=lambda name: (-training[name], name))
     return float(np.mean([commonest in row for row, split in rows if split == "test"]))
+
+
+def largest_classes(pictures: pd.DataFrame) -> list[str]:
+    """The CLASSES_SHOWN classes with most pictures. pictures: columns class, count."""
+    totals = pictures.groupby("class")["count"].sum()
+    return list(totals.sort_values(ascending=False, kind="stable").head(CLASSES_SHOWN).index)
+
+
+def thin(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Every n-th value of `column` (whole numbers from 1), so that at most POINTS_SHOWN remain."""
+    step = max(1, math.ceil(table[column].max() / POINTS_SHOWN)) if len(table) else 1
+    return table.loc[(table[column] - 1) % step == 0]
+
+
+def lump(pairs: pd.DataFrame, shown: list[str]) -> pd.DataFrame:
+    """The confusions of the classes `shown`; what was taken for another is "other classes"."""
+    rows = pairs[pairs["actual"].isin(shown)]
+    predicted = rows["predicted"].where(rows["predicted"].isin(shown), "other classes")
+    groups = rows.assign(predicted=predicted).groupby(["run", "actual", "predicted"])
+    return groups["count"].sum().reset_index()
 
 
 def parameters_text(params: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def ordered_map(function: Callable[[T], R], items: Iterable[T], *, ahead: int = 64) -> Iterator[R]:
+def ordered_map(function: Callable[[T], R], items: Iterable[T], *, ahead: int = 8) -> Iterator[R]:
     """`map(function, items)` in one thread per core, at most `ahead` items before the reader."""
     with ThreadPoolExecutor(cores()) as pool:
         waiting: deque[Future[R]] = deque()

@@ -55,7 +55,7 @@ def _expression(pattern: str) -> str:
 class Section(BaseModel):
     """Every model here: unknown keys are refused, values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 # ---------------------------------------------------------------- ingest
@@ -140,7 +140,7 @@ class Run(Section):
 
 
 class NetworkRun(Run):
-    hidden: tuple[PositiveInt, ...]
+    hidden: Annotated[tuple[PositiveInt, ...], Field(strict=False)]  # YAML has lists only
     dropout: Annotated[float, Field(ge=0, lt=1)]
     learning_rate: PositiveFloat
     batch_size: PositiveInt

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.backbones import Backbone
-from pipeline.runs import TrainedRun, load_run
 from pipeline.console import run
 from pipeline.decomposition import PCA, load_pca
 from pipeline.errors import UserError
@@ -24,7 +23,8 @@ from pipeline.extraction import Extractor
 from pipeline.images import PictureError
 from pipeline.metrics import best_run
 from pipeline.parallel import ordered_map
-from pipeline.tables import replacing
+from pipeline.runs import TrainedRun, load_run
+from pipeline.tables import ROWS_PER_GROUP, replacing
 
 BATCH = 32  # pictures per forward pass
 SHOWN = 3  # classes per picture in the table
@@ -55,12 +55,15 @@ class Predictor:
             there = ", ".join(sorted(p.stem for p in path.parent.glob("*.safetensors"))) or "none"
             raise UserError(f"there is no trained run {name!r} in {path.parent} (there: {there})")
         self.run: TrainedRun
-        self.run, self.classes = load_run(path)
+        self.run, trained = load_run(path)
+        self.classes: list[str] = trained["classes"]
         backbone = Backbone.load(models / "backbone.safetensors")
         self.pca: PCA | None
         self.pca, extraction = load_pca(models / "pca.safetensors")
         if extraction["digest"] != backbone.recipe.digest:
             raise UserError(f"{models}/pca belongs to another backbone: run `dvc repro`")
+        if extraction["components_digest"] != trained["components_digest"]:
+            raise UserError(f"{path} was trained on other components: run `dvc repro`")
         self.extractor = Extractor(
             backbone, layer=extraction["layer"], device="auto", batch_size=BATCH
         )
@@ -123,15 +126,19 @@ def print_json(predictions: Iterable[Prediction]) -> None:
 
 def write_parquet(predictions: Iterable[Prediction], path: Path) -> None:
     """Rows path, class, probability, one per picture and class."""
-    rows = [
-        {"path": p.path, "class": name, "probability": value}
-        for p in predictions
-        for name, value in p.probabilities.items()
-    ]
     schema = pa.schema({"path": pa.string(), "class": pa.string(), "probability": pa.float32()})
-    with replacing(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema), temporary)
-    print(f"{len({row['path'] for row in rows})} pictures: {path}")
+    count = 0
+    remaining = iter(predictions)
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        while batch := list(islice(remaining, ROWS_PER_GROUP)):
+            rows = [
+                {"path": p.path, "class": name, "probability": value}
+                for p in batch
+                for name, value in p.probabilities.items()
+            ]
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+            count += len(batch)
+    print(f"{count} pictures: {path}")
 
 
 def readable(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
@@ -150,13 +157,15 @@ def readable(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=__doc__)
     parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE_OR_FOLDER")
-    parser.add_argument("--run", help="name in params.yaml; default: the best on validation")
+    parser.add_argument("--run", help="name in params.yaml (its first repeat); default: the best")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="all classes, as JSON")
     form.add_argument("--output", type=Path, help="all classes, into this .parquet file")
     parser.add_argument("--models", type=Path, default=Path("models"), help="default: models")
     parser.add_argument("--metrics", type=Path, default=Path("reports/metrics.json"))
     arguments = parser.parse_args()
+    if arguments.output and (arguments.output.suffix != ".parquet" or arguments.output.is_dir()):
+        raise UserError(f"--output is {arguments.output}: give a file that ends in .parquet")
     files = list(find_files(arguments.pictures))
     name = arguments.run or _best(arguments.metrics)
     predictions = readable(Predictor(arguments.models, name).predict(files))

@@ -54,13 +54,13 @@ class TrainedRun:
         """(N, K) components -> (N, C) probabilities; their rows sum to 1 unless multi-label."""
         return self.estimator.predict_proba((components - self.mean) / self.scale)
 
-    def save(self, path: Path, *, classes: list[str], run: Run) -> None:
-        """Write arrays to `path` (safetensors), classes and parameters beside it (.json)."""
+    def save(self, path: Path, *, run: Run, **provenance: Any) -> None:
+        """Write arrays to `path` (safetensors), parameters and provenance beside it (.json)."""
         tensors = {"mean": self.mean, "scale": self.scale, **self.estimator.state_dict()}
         with replacing(path) as temporary:
             safetensors.numpy.save_file(tensors, temporary)
         stored = {
-            "classes": classes,
+            **provenance,
             "multilabel": self.estimator.multilabel_,
             "run": run.model_dump(),
         }
@@ -68,21 +68,20 @@ class TrainedRun:
             temporary.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
-def load_run(path: Path) -> tuple[TrainedRun, list[str]]:
-    """The run that `TrainedRun.save` wrote and its class names. Errors: `UserError`."""
+def load_run(path: Path) -> tuple[TrainedRun, dict[str, Any]]:
+    """The run that `TrainedRun.save` wrote and its provenance. Errors: `UserError`."""
     try:
-        stored = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        stored: dict[str, Any] = json.loads(path.with_suffix(".json").read_text("utf-8"))
         model, _ = CLASSIFIERS[stored["run"]["kind"]]
         run = model.model_validate(stored["run"])
         tensors = safetensors.numpy.load_file(path)
         mean, scale = tensors.pop("mean"), tensors.pop("scale")
-        classes: list[str] = stored["classes"]
         estimator = make_estimator(run, seed=run.seed).load_state_dict(
-            tensors, classes=np.arange(len(classes)), multilabel=stored["multilabel"]
+            tensors, classes=np.arange(len(stored["classes"])), multilabel=stored["multilabel"]
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise UserError(f"{path} cannot be loaded ({error}): run `dvc repro`") from None
-    return TrainedRun(estimator, mean, scale), classes
+    return TrainedRun(estimator, mean, scale), stored
 
 
 def make_estimator(run: Run, *, seed: int) -> NetworkClassifier:

@@ -94,13 +94,14 @@ def split_by_artist(
     """
     classes = sorted({label for row in labels for label in row})
     names = sorted(set(artists))
+    row_of = {name: i for i, name in enumerate(names)}
+    column_of = {name: i for i, name in enumerate(classes)}
     pictures = np.zeros((len(names), len(classes)))
     sizes = np.zeros(len(names))
     for row, artist in zip(labels, artists, strict=True):
-        i = names.index(artist)
-        sizes[i] += 1
+        sizes[row_of[artist]] += 1
         for label in row:
-            pictures[i, classes.index(label)] += 1
+            pictures[row_of[artist], column_of[label]] += 1
     alone = ((pictures > 0) & ((pictures > 0).sum(0) == 1)).any(1)
     shares = np.array([1 - validation - test, validation, test])
     wanted = shares[:, None] * pictures.sum(0)  # (3, C)

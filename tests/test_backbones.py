@@ -151,7 +151,7 @@ def test_local_pth(resnet18, tmp_path, form):
     found = make_backbone("resnet18", "mine.pth", pretrained_dir=tmp_path, seed=1)
     assert_same_tensors(state(found), state(resnet18))
     assert found.recipe.digest == resnet18.recipe.digest
-    assert found.recipe.trained_on == "the weights of mine.pth"
+    assert found.recipe.trained_on == "what gave mine.pth"
 
 
 @pytest.mark.parametrize("form", ["plain", "head", "module."])

@@ -74,7 +74,7 @@ def test_deps_are_the_transitive_imports(name):
     assert (missing, unused) == ([], [])
 
 
-def test_the_check_sees_an_import(tmp_path):
+def test_the_check_sees_an_import_of_an_import():
     assert ROOT / "pipeline/nn/layers.py" in imported_files(ROOT / "pipeline/stages/classifier.py")
 
 

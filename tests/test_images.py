@@ -193,7 +193,7 @@ def test_truncated_files(encode, format, part):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "empty file"),
+        (b"", "empty, or cannot be read"),
         (b"just some text", "not an image"),
         (b"\xff\xd8\xff", "not an image"),
         (b"%PDF-1.4", "not an image"),

@@ -79,6 +79,7 @@ def test_rows(root, ingested, picture, tmp_path):
     assert Shards(tmp_path / "out" / "images").metadata == {
         "classes": ["Cubism", "Живопись"],
         "split_by": "picture",
+        "artists_apart": False,
     }
     assert summary == "ingest: 20 pictures of 2 classes: 12 train, 4 validation, 4 test"
 
@@ -116,7 +117,7 @@ def test_unreadable_files(root, ingested, picture):
         (path, "unreadable") for path in bad
     }
     details = {row["path"]: row["detail"] for row in rejected}
-    assert details["a/empty.png"] == "empty file"
+    assert details["a/empty.png"] == "empty, or cannot be read"
     assert details["a/notes, of a.txt"] == "not an image"
     assert "truncated" in details["b/truncated é.png"]
     assert "ingest: 3 rejected (3 unreadable), listed in" in summary
@@ -193,7 +194,8 @@ def test_split_by_artist(root, ingested, tmp_path):
     sides = {(row["artist"], row["split"]) for row in rows.values()}
     assert len(sides) == len({artist for artist, _ in sides}) == 20
     assert "60 pictures of 2 classes by 20 artists: 36 train, 12 validation, 12 test" in summary
-    assert Shards(tmp_path / "out" / "images").metadata["split_by"] == "artist"
+    metadata = Shards(tmp_path / "out" / "images").metadata
+    assert (metadata["split_by"], metadata["artists_apart"]) == ("artist", True)
 
 
 def test_split_by_artist_without_artists(root, ingested, refused):
@@ -231,7 +233,7 @@ def test_one_class(root, ingested, refused):
 
 def test_no_pictures(root, ingested, tmp_path, refused):
     (tmp_path / "raw" / "a").mkdir(parents=True)
-    with refused("no pictures found"):
+    with refused("no pictures of 'a'"):
         ingested(tmp_path / "raw")
     with refused("is not a folder"):
         ingested(tmp_path / "nowhere")

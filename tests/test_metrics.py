@@ -276,3 +276,22 @@ def test_repeats_are_one_sample_of_pictures():
 def test_best_run():
     assert best_run({n: {"validation_accuracy": a} for n, a in [("x", 0.5), ("y", 0.7)]}) == "y"
     assert best_run({n: {"validation_accuracy": 0.5} for n in "yx"}) == "y"
+
+
+def test_interval_over_artists_is_wider_where_they_agree():
+    """Ten artists, each all right or all wrong: ten values, not a hundred."""
+    values = np.repeat([1.0, 0, 1, 1, 0, 1, 1, 0, 1, 1], 10)
+    artists = [str(i // 10) for i in range(100)]
+    singly = bootstrap_interval(values, resamples=2000, rng=np.random.default_rng(0))
+    grouped = bootstrap_interval(values, artists, resamples=2000, rng=np.random.default_rng(0))
+    assert singly[1] - singly[0] == pytest.approx(2 * 1.96 * np.sqrt(0.21 / 100), abs=0.02)
+    assert grouped[1] - grouped[0] == pytest.approx(2 * 1.96 * np.sqrt(0.21 / 10), abs=0.06)
+
+
+def test_interval_over_artists_of_one_picture_each_is_that_over_pictures():
+    values = np.random.default_rng(1).random(50)
+    names = [f"{i:02}" for i in range(50)]
+    rng = np.random.default_rng
+    assert bootstrap_interval(values, names, resamples=100, rng=rng(0)) == pytest.approx(
+        bootstrap_interval(values, resamples=100, rng=rng(0))
+    )

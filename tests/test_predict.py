@@ -69,6 +69,8 @@ def test_table_and_json_tell_the_same(made, pictures):
     ("arguments", "parts"),
     [
         (["--run", "nobody", "broken.jpg"], ["'nobody'", "adam, boosted, snn"]),
+        (["--output", ".", "broken.jpg"], ["--output is .", ".parquet"]),
+        (["--output", "out.csv", "broken.jpg"], ["--output is out.csv", ".parquet"]),
         (["missing.jpg"], ["missing.jpg does not exist"]),
         (["broken.jpg"], ["no picture could be read"]),
         (["--models", "elsewhere", "broken.jpg"], ["elsewhere"]),

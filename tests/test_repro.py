@@ -21,6 +21,7 @@ def test_repro_makes_everything_and_ends_with_the_table(made):
     table = output[output.index("95 % interval") :]
     assert [name for name in RUNS if f"\n{name} " in table] == RUNS
     assert "report: reports/index.html" in table
+    assert (project.folder / "reports/summary.txt").read_text("utf-8") in output
     metrics = json.loads((project.folder / "reports/metrics.json").read_text())
     assert list(metrics) == RUNS
     for scores in metrics.values():
@@ -94,6 +95,30 @@ def test_no_pca_and_another_split_run_through(project):
     page = (project.folder / "reports/index.html").read_text("utf-8")
     assert "without a PCA" in page
     assert "split is by artist" in page
+
+
+def test_untrained_resnet50_runs_offline_and_the_page_says_so(project):
+    output = project.run(
+        "dvc", "exp", "run", "-S", "features.backbone=resnet50", "-S", "features.weights=random",
+        "-S", "features.layer=spatial",
+    )  # fmt: skip
+    assert "features: 144 x 100352 spatial" in output
+    assert stages_run(output)[-1] == "report"
+    page = (project.folder / "reports/index.html").read_text("utf-8")
+    assert "The features are untrained." in page
+    made_with_weights = project.run("git", "show", "HEAD:reports/metrics.json")
+    assert json.loads(made_with_weights).keys() == {*RUNS}
+
+
+def test_predict_refuses_a_run_of_other_components(project):
+    project.set(**{"pca.components": 10})
+    project.run("dvc", "repro", "pca")
+    picture = project.folder / "a.jpg"
+    table = pq.read_table(project.folder / "data/images", columns=["image"])
+    picture.write_bytes(table["image"][0].as_py()["bytes"])
+    output = project.run("python", "-m", "pipeline.predict", "--run", "snn", "a.jpg", status=2)
+    assert output.startswith("error: models/runs/snn.safetensors was trained on other components")
+    assert output.count("\n") == 1
 
 
 @pytest.mark.parametrize(

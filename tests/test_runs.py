@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.runs import CLASSIFIERS, Dataset, load_run, make_estimator, train
 from pipeline.params import AdamRun, BoostedRun, SnnRun
+from pipeline.runs import CLASSIFIERS, Dataset, load_run, make_estimator, train
 
 COMMON = {
     "hidden": (8,),
@@ -126,8 +126,8 @@ def test_round_trip(run, multilabel, standardize, tmp_path):
     trained = fitted(run, multilabel=multilabel)
     path = tmp_path / "new" / "name.safetensors"
     trained.save(path, classes=CLASSES, run=run)
-    loaded, classes = load_run(path)
-    assert classes == CLASSES
+    loaded, stored = load_run(path)
+    assert stored["classes"] == CLASSES
     data = dataset(64, seed=2).components
     np.testing.assert_array_equal(loaded.scores(data), trained.scores(data))
     stored = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))

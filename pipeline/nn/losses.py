@@ -1,33 +1,40 @@
 """Losses of logits z (N, C) against targets y (N, C), stable for logits of any size.
 
-A loss is summed over the C outputs and averaged over the N samples. `grad` is dL/dz (N, C).
+A loss is summed over the C outputs and averaged over the N samples.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import numpy as np
 
 from pipeline.nn.layers import Array
 
 
-class Loss(Protocol):
+class Loss(ABC):
+    """Cross-entropy of probabilities p(z) whose derivative is the same for both kinds."""
+
+    @abstractmethod
     def __call__(self, logits: Array, targets: Array) -> float:
         """The loss L."""
 
-    def grad(self, logits: Array, targets: Array) -> Array:
-        """dL/dz (N, C)."""
-
+    @abstractmethod
     def probabilities(self, logits: Array) -> Array:
-        """(N, C) in [0, 1], in the dtype of `logits`."""
+        """p (N, C) in [0, 1], in the dtype of `logits`."""
+
+    def grad(self, logits: Array, targets: Array) -> Array:
+        """dL/dz = (p - y) / N, (N, C)."""
+        grad = self.probabilities(logits)
+        grad -= targets
+        grad /= len(logits)
+        return grad
 
 
-class BinaryCrossEntropy:
+class BinaryCrossEntropy(Loss):
     """C independent sigmoid outputs p = σ(z) = 1 / (1 + exp(-z)).
 
     L = 1/N Σ -y log p - (1 - y) log(1 - p) = 1/N Σ max(z, 0) - y z + log(1 + exp(-|z|))
-    dL/dz = (p - y) / N
 
     The targets may be any real numbers, for residuals are fitted too; outside [0, 1] L has no lower
     bound while its gradient stays bounded.
@@ -37,12 +44,6 @@ class BinaryCrossEntropy:
         losses = np.maximum(logits, 0) - targets * logits + np.log1p(np.exp(-np.abs(logits)))
         return float(losses.sum(dtype=np.float64)) / len(logits)
 
-    def grad(self, logits: Array, targets: Array) -> Array:
-        grad = self.probabilities(logits)
-        grad -= targets
-        grad /= len(logits)
-        return grad
-
     def probabilities(self, logits: Array) -> Array:
         decay = np.exp(-np.abs(logits))  # at most 1: never overflows
         p: Array = np.where(logits >= 0, 1, decay)
@@ -50,10 +51,10 @@ class BinaryCrossEntropy:
         return p
 
 
-class SoftmaxCrossEntropy:
+class SoftmaxCrossEntropy(Loss):
     """One class among C: p_c = exp(z_c) / Σ_k exp(z_k).
 
-    L = 1/N Σ -y log p = 1/N Σ_n (log Σ_k exp(z_nk) - Σ_c y_nc z_nc), dL/dz = (p - y) / N
+    L = 1/N Σ -y log p = 1/N Σ_n (log Σ_k exp(z_nk) - Σ_c y_nc z_nc)
 
     The targets are distributions (one-hot rows): each row sums to 1.
     """
@@ -62,12 +63,6 @@ class SoftmaxCrossEntropy:
         shifted = logits - logits.max(axis=1, keepdims=True)
         losses = np.log(np.exp(shifted).sum(axis=1)) - (targets * shifted).sum(axis=1)
         return float(losses.sum(dtype=np.float64)) / len(logits)
-
-    def grad(self, logits: Array, targets: Array) -> Array:
-        grad = self.probabilities(logits)
-        grad -= targets
-        grad /= len(logits)
-        return grad
 
     def probabilities(self, logits: Array) -> Array:
         p: Array = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -40,6 +40,9 @@ def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture]:
         if params.labels is None
         else read_labels(params.labels, root, names)
     )
+    filled = {_name(folder) for folder, _ in folders if any(_files(folder))}
+    if empty := sorted(set(names) - filled):
+        raise UserError(f"{top} has no pictures of {empty[0]!r}: add some or remove the folder")
     for folder, split in folders:
         for path in sorted(_files(folder)):
             yield Picture(
@@ -57,29 +60,37 @@ def _class_folders(top: Path) -> Iterator[tuple[Path, str | None]]:
     folders = _folders(top)
     if not folders:
         raise UserError(f"{top} holds no folders: put each class's pictures in a folder of its own")
-    if all(folder.name.lower() in SPLITS for folder in folders):
-        for part in folders:
-            yield from ((folder, SPLITS[part.name.lower()]) for folder in _folders(part))
-    else:
+    named = [folder for folder in folders if folder.name.lower() in SPLITS]
+    parts = [part for part in named if named == folders or _folders(part)]  # "train" may be a class
+    if not parts:
         yield from ((folder, None) for folder in folders)
+        return
+    if others := [folder.name for folder in folders if folder not in parts]:
+        raise UserError(
+            f"{top} holds {parts[0].name!r}, whose folders are classes, beside {others[0]!r}: put "
+            "all classes below train, test and val, or none"
+        )
+    for part in parts:
+        yield from ((folder, SPLITS[part.name.lower()]) for folder in _folders(part))
 
 
 def _folders(top: Path) -> list[Path]:
-    return sorted(p for p in top.iterdir() if p.is_dir() and not p.name.startswith("."))
+    hidden = (".", "__MACOSX")  # the second is what macOS puts into archives
+    return sorted(p for p in top.iterdir() if p.is_dir() and not p.name.startswith(hidden))
 
 
 def _files(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden:
+        if not path.is_dir() and not hidden:
             yield path
 
 
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
+    except OSError:  # a link to nowhere, no permission: rejected like an empty file
+        return b""
 
 
 def _name(path: Path) -> str:

@@ -10,10 +10,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.runs import Dataset, TrainedRun, train
 from pipeline.console import progress, run
+from pipeline.errors import UserError
+from pipeline.metrics import hits
 from pipeline.params import load_params
-from pipeline.predictions import one_hot, predictions_table, write_predictions
+from pipeline.predictions import (
+    one_hot,
+    predictions_table,
+    read_predictions,
+    write_predictions,
+)
+from pipeline.runs import Dataset, TrainedRun, train
 from pipeline.tables import Shards, from_vectors, replacing
 
 
@@ -32,7 +39,10 @@ def main() -> None:
     components_dir, predictions_path, model_path, history_file, timings_file = map(
         Path, sys.argv[2:]
     )
-    params = load_params().classifiers[name]
+    runs = load_params().classifiers
+    if name not in runs:
+        raise UserError(f"there is no entry {name!r} in classifiers: it has {', '.join(runs)}")
+    params = runs[name]
     components = Shards(components_dir)
     classes = components.metadata["classes"]
     table = components.read(["image_id", "labels", "split", "components"])
@@ -53,17 +63,17 @@ def main() -> None:
     write_predictions(
         predictions_path, predictions_table(rows, scores, classes=classes, multilabel=multilabel)
     )
-    repeats[0].save(model_path, classes=classes, run=params)
+    repeats[0].save(model_path, run=params, **components.metadata)
     with replacing(history_file) as temporary:
         history(repeats).to_csv(temporary, index=False)
     seconds = [round(trained.estimator.seconds_, 3) for trained in repeats]
     with replacing(timings_file) as temporary:
         temporary.write_text(json.dumps({"training_seconds": seconds}) + "\n")
-    final = np.mean([trained.estimator.history_[-1].validation_accuracy for trained in repeats])
+    kept = hits(read_predictions(predictions_path, split="validation")).mean()
+    epochs = "/".join(str(count) for count in sorted({len(t.estimator.history_) for t in repeats}))
     print(
-        f"classifier {name}: validation accuracy {final:.3f} after "
-        f"{len(repeats[0].estimator.history_)} epochs, {np.mean(seconds):.1f} s a training, "
-        f"{params.repeats} trainings"
+        f"classifier {name}: validation accuracy {kept:.3f}; {params.repeats} trainings of "
+        f"{epochs} epochs, {np.mean(seconds):.1f} s each"
     )
 
 

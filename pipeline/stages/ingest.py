@@ -38,7 +38,11 @@ def ingest(params: Ingest, images_dir: Path, rejected_file: Path) -> str:
         splits = split_table(table, params.split)
         classes = sorted({label for labels in table["labels"].to_pylist() for label in labels})
         given = any(table["split"].to_pylist())
-        schema = images_schema(classes=classes, split_by="given" if given else params.split.by)
+        schema = images_schema(
+            classes=classes,
+            split_by="given" if given else params.split.by,
+            artists_apart=artists_apart(table, splits),
+        )
         write_shards(images_dir, schema, _with_splits(screened, schema, splits))
     return _summary(table, splits, classes, screening.rejections, rejected_file)
 
@@ -72,6 +76,16 @@ def split_table(table: pa.Table, params: Split) -> dict[str, str]:
     if untrained := sorted({label for row in labels for label in row} - trained):
         raise UserError(f"the class {untrained[0]!r} has no training picture: move some to train/")
     return dict(zip(table["image_id"].to_pylist(), splits, strict=True))
+
+
+def artists_apart(table: pa.Table, splits: dict[str, str]) -> bool:
+    """Whether every picture has an artist and no artist is on two sides of the split."""
+    sides: dict[str, str] = {}
+    rows = zip(table["image_id"].to_pylist(), table["artist"].to_pylist(), strict=True)
+    for image_id, artist in rows:
+        if artist is None or sides.setdefault(artist, splits[image_id]) != splits[image_id]:
+            return False
+    return True
 
 
 def _row(item: Accepted) -> pa.RecordBatch:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.console import run
-from pipeline.decomposition import PCA, save_pca
+from pipeline.decomposition import PCA, components_digest, save_pca
 from pipeline.errors import UserError
 from pipeline.params import Pca, load_params
 from pipeline.tables import (
@@ -62,13 +62,20 @@ def main() -> None:
     features = Shards(features_dir)
     pca = fit(features, load_params().pca)
     length = features.schema.field("features").type.list_size if pca is None else pca.n_components_
-    schema = vectors_schema("components", np.float32, length, classes=features.metadata["classes"])
+    extraction = {key: features.metadata[key] for key in ("layer", "backbone", "digest")}
+    digest = components_digest(pca, **extraction)
+    schema = vectors_schema(
+        "components",
+        np.float32,
+        length,
+        classes=features.metadata["classes"],
+        components_digest=digest,
+    )
     write_shards(components_dir, schema, project(features, pca, schema))
     variance = explained_variance(pca)
     with replacing(variance_file) as temporary:
         variance.to_csv(temporary, index=False)
-    extraction = {key: features.metadata[key] for key in ("layer", "backbone", "digest")}
-    save_pca(model_path, pca, **extraction)
+    save_pca(model_path, pca, components_digest=digest, **extraction)
     if pca is None:
         print(f"pca: none; {length} features go through")
     else:

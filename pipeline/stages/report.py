@@ -1,4 +1,4 @@
-"""Stage report: everything the other stages wrote -> reports/index.html."""
+"""Stage report: everything the other stages wrote -> reports/index.html, summary.txt."""
 
 from __future__ import annotations
 
@@ -85,15 +85,20 @@ def figures(
     runs = list(results.metrics)
     columns = ["accuracy", "accuracy_low", "accuracy_high"]
     table = pd.DataFrame(results.metrics).T[columns].rename_axis("run").reset_index()
+    pictures = page.distribution(labels, splits)
+    shown = page.largest_classes(pictures)
+    scores = results.per_class[results.per_class["class"].isin(shown)]
+    confusion = page.lump(results.confusion, shown)
     drawn: dict[str, charts.Figure] = {
         "accuracy": charts.accuracy(table, baseline, runs),
-        "distribution": charts.distribution(page.distribution(labels, splits)),
-        "curves": charts.curves(results.curves, runs),
-        "per_class": charts.per_class(results.per_class, runs),
-        "confusion": charts.confusion(results.confusion, runs, best_run(results.metrics)),
+        "distribution": charts.distribution(pictures[pictures["class"].isin(shown)]),
+        "curves": charts.curves(page.thin(results.curves, "epoch"), runs),
+        "per_class": charts.per_class(scores, runs),
+        "confusion": charts.confusion(confusion, runs, best_run(results.metrics)),
     }
     if len(results.variance):
-        drawn["explained_variance"] = charts.explained_variance(results.variance)
+        variance = page.thin(results.variance, "component")
+        drawn["explained_variance"] = charts.explained_variance(variance)
     return {name: page.chart_json(charts.styled(chart)) for name, chart in drawn.items()}
 
 
@@ -141,12 +146,14 @@ def compose(params: Params, results: Results) -> str:
         classes=len(results.test.classes),
         artists=len(set(table["artist"].to_pylist()) - {None}),
         split_by=results.images.metadata["split_by"],
+        artists_apart=results.images.metadata["artists_apart"],
         source="painted by the pipeline itself"
         if source == "generated"
         else f"from {params.ingest.input}",
         rejected=results.rejected.to_dict("records"),
         reasons=Counter(results.rejected["reason"]),
         rejected_shown=page.REJECTED_SHOWN,
+        classes_shown=page.CLASSES_SHOWN,
         backbone=results.backbone,
         untrained=results.backbone["trained_on"] == UNTRAINED,
         layer=results.pca["layer"],
@@ -179,13 +186,16 @@ def summary(results: Results) -> str:
 
 
 def main() -> None:
-    *paths, page_file = map(Path, sys.argv[1:])
+    *paths, page_file, summary_file = map(Path, sys.argv[1:])
     params = load_params()
     results = read_results(params, paths)
     html = compose(params, results)
     with replacing(page_file) as temporary:
         temporary.write_text(html, "utf-8")
-    print(f"{summary(results)}\n\nreport: {page_file}")
+    text = f"{summary(results)}\n\nreport: {page_file}"
+    with replacing(summary_file) as temporary:
+        temporary.write_text(f"{text}\n", "utf-8")
+    print(text)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def main() -> None:
     )
     backbone.save(model_path)
     recipe = backbone.recipe
-    print(f"weights: {recipe.name}, trained on {recipe.trained_on}, digest {recipe.digest}")
+    print(f"weights: {recipe.name} (trained on: {recipe.trained_on}), digest {recipe.digest}")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,9 @@ def test_what_is_no_picture_of_the_set(root):
         "README.md", ".hidden/1.png", "a/.DS_Store", "a/.trash/2.png", "a/3.png", "b/4.png"
     )
     (there / "a" / "broken link.png").symlink_to("nowhere")
-    assert [p.path for p in read(there)] == ["a/3.png", "b/4.png"]
+    found = {p.path: p.data for p in read(there)}
+    assert list(found) == ["a/3.png", "a/broken link.png", "b/4.png"]
+    assert found["a/broken link.png"] == b""  # for the list of the rejected
 
 
 def test_source_root(root):
@@ -81,6 +83,17 @@ def test_folders_of_the_splits(root, part, split):
 def test_a_class_may_be_called_test(root):
     found = read(root("test/1.png", "nature/2.png"))
     assert [(p.labels, p.split) for p in found] == [(("nature",), None), (("test",), None)]
+
+
+def test_splits_beside_a_class(root, refused):
+    there = root("train/a/1.png", "train/b/2.png", "test/a/3.png", "__MACOSX/test/x.png")
+    assert [(p.labels, p.split) for p in read(there)] == [
+        (("a",), "test"),
+        (("a",), "train"),
+        (("b",), "train"),
+    ]
+    with refused("'test'", "beside 'c'", "all classes below"):
+        read(root("c/4.png"))
 
 
 def test_names_of_any_script(root):
@@ -150,10 +163,11 @@ def test_missing_and_empty_folders(root, refused):
         read(there, root="a.png")
 
 
-def test_class_folders_without_pictures(root):
+def test_class_folders_without_pictures(root, refused):
     there = root("a/1.png")
     (there / "b").mkdir()
-    assert [p.labels for p in read(there)] == [("a",)]
+    with refused("no pictures of 'b'"):
+        read(there)
     for part in ("train", "test"):
         (there / "parts" / part).mkdir(parents=True)
     assert read(there, root="parts") == []

@@ -1,0 +1,103 @@
+"""What the report chooses to show."""
+
+from __future__ import annotations
+
+import json
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import charts, page
+from pipeline.predictions import Predictions
+from pipeline.stages.evaluate import mean_history
+
+LABELS = [["a"], ["a", "b"], ["b"], ["c"], ["a"], ["c"]]
+SPLITS = ["train", "train", "train", "test", "test", "validation"]
+
+
+def test_commonest_class_is_that_of_the_training_pictures():
+    assert page.commonest_class_accuracy(LABELS, SPLITS) == 0.5  # "a", right for one of two
+
+
+def test_distribution_counts_a_picture_for_each_of_its_classes():
+    found = page.distribution(LABELS, SPLITS).set_index(["class", "split"])["count"].to_dict()
+    assert found == {
+        ("a", "train"): 2, ("b", "train"): 2, ("a", "test"): 1, ("c", "test"): 1,
+        ("c", "validation"): 1,
+    }  # fmt: skip
+
+
+def test_samples_take_each_class_in_turn():
+    labels = [["a"]] * 50 + [["b"]] * 3 + [["c"]]
+    chosen = page.choose_samples(labels, 9, rng=np.random.default_rng(0))
+    assert len(set(chosen)) == 9
+    assert [labels[i][0] for i in chosen] == ["a", "b", "c", "a", "b", "a", "b", "a", "a"]
+    assert len(page.choose_samples(labels, 96, rng=np.random.default_rng(0))) == 54
+
+
+def test_mistakes_are_the_surest_misses_by_the_mean_of_the_repeats():
+    scores = np.array(
+        [
+            [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]],
+            [[0.7, 0.3], [0.0, 1.0], [0.2, 0.8], [0.3, 0.7]],
+        ],
+        np.float32,
+    )
+    targets = np.array([[0, 1], [1, 0], [0, 1], [0, 1]], np.int8)
+    predictions = Predictions(["w", "x", "y", "z"], targets, scores, ["a", "b"], False)
+    found = page.confident_mistakes(predictions, 5)
+    assert [(m.image_id, m.actual, m.guess) for m in found] == [
+        ("x", ("a",), "b"),
+        ("w", ("b",), "a"),
+    ]
+    assert [m.score for m in found] == pytest.approx([0.9, 0.8])
+    assert page.confident_mistakes(predictions, 1) == found[:1]
+
+
+def test_history_is_the_mean_as_far_as_all_repeats_went():
+    history = pd.DataFrame(
+        {
+            "repeat": [0, 0, 0, 1, 1],
+            "epoch": [1, 2, 3, 1, 2],
+            "loss": [3.0, 2, 1, 5, 4],
+            "accuracy": [0.0, 0.5, 1, 0.5, 0.5],
+            "validation_accuracy": [0.2, 0.4, 0.9, 0.4, 0.6],
+        }
+    )
+    found = mean_history("x", history)
+    assert found["epoch"].tolist() == [1, 2]
+    assert found["loss"].tolist() == [4, 3]
+    assert found["validation_accuracy"].tolist() == pytest.approx([0.3, 0.5])
+
+
+def test_figures_are_bounded_at_any_size():
+    """Altair refuses more than 5,000 rows, and the page is to stay small."""
+    names = [f"class {i:03}" for i in range(150)]
+    pairs = pd.DataFrame(
+        [("x", a, b, 1) for a in names for b in names],
+        columns=["run", "actual", "predicted", "count"],
+    )
+    pictures = pd.DataFrame({"class": names, "count": range(150)})
+    shown = page.largest_classes(pictures)
+    assert shown == names[:-41:-1]
+    lumped = page.lump(pairs, shown)
+    assert set(lumped["actual"]) == set(shown)
+    assert lumped.groupby("actual")["count"].sum().tolist() == [150] * 40  # nothing is lost
+    epochs = pd.DataFrame({"run": "x", "epoch": range(1, 20_001), "loss": 1.0})
+    thinned = page.thin(epochs, "epoch")
+    assert len(thinned) == 500
+    assert thinned["epoch"].iloc[0] == 1
+    assert page.thin(epochs.head(500), "epoch")["epoch"].tolist() == list(range(1, 501))
+    many = pd.concat([lumped.assign(run=name) for name in "abcdef"])
+    spec = json.loads(page.chart_json(charts.confusion(many, list("abcdef"), "a")))
+    assert len(next(iter(spec["datasets"].values()))) == 6 * 40 * 41
+
+
+def test_no_text_ends_the_script_it_stands_in():
+    chart = alt.Chart(pd.DataFrame({"x": ["</script><b>"]})).mark_bar().encode(x="x:N")
+    text = page.chart_json(chart)
+    assert "<" not in text
+    assert next(iter(json.loads(text)["datasets"].values()))[0]["x"] == "</script><b>"
+    assert "</script" not in page.vega_bundle()
