@@ -14,13 +14,18 @@ from pipeline.sources.brushwork import (
     Floats,
     Generator,
     Hand,
+    bearing,
     blend,
     coordinates,
+    decay,
+    directions,
+    distance,
     grey,
     noise,
     pick,
     ridge,
     scattered,
+    sine,
     wander,
 )
 
@@ -32,7 +37,7 @@ def impressionism(rng: Generator, hand: Hand, motif: Array) -> Array:
     canvas = Canvas(blend(motif, hand.palette[2], 0.35))
     for layer in range(3):
         wide = (0.012 + 0.03 * hand.scale) * (1.6, 1.0, 0.6)[layer]
-        points = scattered(rng, int((0.6 + 0.7 * hand.density) * 0.5 / wide**1.6))
+        points = scattered(rng, int((0.6 + 0.7 * hand.density) * 0.72 / (wide * math.sqrt(wide))))
         long = wide * (1.3 + 4 * hand.elongation) * rng.uniform(0.6, 1.4, len(points))
         angles = hand.angle + pick(flow[..., None], points)[:, 0]
         shade = rng.normal(0, 0.05, (len(points), 1)) + rng.normal(0, 0.03, (len(points), 3))
@@ -44,13 +49,13 @@ def pointillism(rng: Generator, hand: Hand, motif: Array) -> Array:
     """Dots of divided colour on a ground."""
     canvas = Canvas(blend(motif, hand.palette[5], 0.4))
     wide = 0.012 + 0.02 * hand.scale
-    points = scattered(rng, int((0.9 + hand.density) / wide**2 * 0.75))
+    points = scattered(rng, int((0.9 + hand.density) / (wide * wide) * 0.75))
     colours = pick(motif, points + rng.normal(0, 0.02 * hand.disorder, points.shape))
     other = hand.palette[rng.integers(0, 6, len(points))]
     mixed = (rng.random(len(points)) < 0.08 + 0.2 * hand.disorder)[:, None]
     colours = np.where(mixed, other, colours) + rng.normal(0, 0.05, colours.shape)
     widths = wide * rng.uniform(0.8, 1.2, len(points))
-    long = widths * (1 + 0.9 * hand.elongation**2)
+    long = widths * (1 + 0.9 * hand.elongation * hand.elongation)
     canvas.daubs(points, long, widths, np.full(len(points), hand.angle), colours)
     return canvas.pixels()
 
@@ -64,9 +69,10 @@ def cubism(rng: Generator, hand: Hand, motif: Array) -> Array:
     shade, outline = np.zeros((size, size), np.float32), np.zeros((size, size), bool)
     for family in range(families):
         angle = float(hand.angle + np.pi * family / families + rng.normal(0, 0.25))
-        across = (x * math.cos(angle) + y * math.sin(angle)) / (0.12 + 0.3 * hand.scale)
-        along = x * math.sin(angle) - y * math.cos(angle)
-        across = across + 0.25 * np.sin(along * 5 + rng.uniform(0, 6)) * hand.elongation
+        cos, sin = directions(angle).tolist()
+        across = (x * cos + y * sin) / (0.12 + 0.3 * hand.scale)
+        along = x * sin - y * cos
+        across = across + 0.25 * sine(along * 5 + rng.uniform(0, 6)) * hand.elongation
         facet = np.floor(across + rng.random()).astype(np.int32) % 32
         within = (across + 10) % 1
         slips = rng.normal(0, 0.03 + 0.07 * hand.disorder, (2, 32)).astype(np.float32)
@@ -115,7 +121,7 @@ def _fields(rng: Generator, hand: Hand, x: Array, y: Array) -> list[Array]:
         at = rng.uniform(0.05, 0.95, rng.integers(2, 7)).tolist()
         return [rng.uniform(0.01, 0.12) - abs(x - a) for a in at]
     if form == 2:  # a disc or rings
-        away = np.hypot(x - rng.normal(0.5, 0.06), y - rng.normal(0.5, 0.06))
+        away = distance(x - rng.normal(0.5, 0.06), y - rng.normal(0.5, 0.06))
         radii = np.sort(rng.uniform(0.1, 0.48, rng.integers(1, 5)))
         return [r - away for r in radii[::-1].tolist()]
     return [  # poured veils
@@ -137,16 +143,16 @@ def hard_edge(rng: Generator, hand: Hand, motif: Array) -> Array:
         at = rng.uniform(0, 1, 2)
         if form == 1:  # bars
             angle = hand.angle + rng.normal(0, hand.disorder) + np.pi / 2 * rng.integers(2)
-            way = np.array([np.cos(angle), np.sin(angle)])
+            way = directions(angle)
             canvas.line(np.stack([at - 2 * way, at + 2 * way]), 0.03 + 0.2 * hand.scale, colour)
         elif form == 2:  # discs and half discs
             turn = hand.angle + np.linspace(0, np.pi * rng.integers(1, 3), 40)
             radius = rng.uniform(0.1, 0.2 + 0.3 * hand.scale)
-            canvas.polygon(at + radius * np.stack([np.cos(turn), np.sin(turn)], 1), colour)
+            canvas.polygon(at + radius * directions(turn), colour)
         else:  # triangles and quadrangles
             turn = np.sort(rng.uniform(0, 2 * np.pi, rng.integers(3, 5)))
             radius = rng.uniform(0.2, 0.35 + 0.4 * hand.scale)
-            canvas.polygon(at + radius * np.stack([np.cos(turn), np.sin(turn)], 1), colour)
+            canvas.polygon(at + radius * directions(turn), colour)
     return canvas.pixels()
 
 
@@ -170,23 +176,22 @@ def op_art(rng: Generator, hand: Hand, motif: Array) -> Array:
     size = len(motif)
     x, y = coordinates(size)
     cx, cy = rng.normal(0.5, 0.15, 2).tolist()
-    away = np.hypot(x - cx, y - cy)
-    bulge = 1 + rng.uniform(-1, 1) * np.exp(-((away / 0.3) ** 2))
-    wave = 0.12 * hand.disorder * np.sin(rng.uniform(4, 12) * y + rng.uniform(0, 6))
+    away = distance(x - cx, y - cy)
+    bulge = 1 + rng.uniform(-1, 1) * decay((away / 0.3) ** 2)
+    wave = 0.12 * hand.disorder * sine(rng.uniform(4, 12) * y + rng.uniform(0, 6))
     lines = 2 * math.pi * (26 - 18 * hand.scale)
-    angle = hand.angle + rng.normal(0, 0.1)
-    cos, sin = math.cos(angle), math.sin(angle)
+    cos, sin = directions(hand.angle + rng.normal(0, 0.1)).tolist()
     u = ((x - cx) * cos + (y - cy) * sin) * bulge + wave
     v = ((y - cy) * cos - (x - cx) * sin) * bulge
     form = int(hand.form * 4)
     if form == 0:  # bands
-        phase = np.sin(lines * u)
+        phase = sine(lines * u)
     elif form == 1:  # rings
-        phase = np.sin(lines * (away * bulge + wave))
+        phase = sine(lines * (away * bulge + wave))
     elif form == 2:  # a chequerboard
-        phase = np.sin(lines * u) * np.sin(lines * v) * 2
+        phase = sine(lines * u) * sine(lines * v) * 2
     else:  # rays
-        phase = np.sin(np.arctan2(y - cy, x - cx) * int(lines / 4) + 12 * wave + 8 * away)
+        phase = sine(bearing(x - cx, y - cy) * int(lines / 4) + 12 * wave + 8 * away)
     colours = _chosen(rng, hand, motif, 2)
     far = np.stack([hand.palette[0], hand.palette[5]])
     dark, light = blend(far, colours, 0.8 * hand.density)
@@ -202,7 +207,7 @@ def ink_wash(rng: Generator, hand: Hand, motif: Array) -> Array:
         for base in np.linspace(0.25, 0.85, 2 + int(3 * hand.density)):
             top = base + ridge(rng, size, 3) * (0.05 + 0.1 * hand.scale)
             below = y - top.astype(np.float32)[None]
-            mist = (below > 0) * np.exp(np.minimum(-9 * below, 0))
+            mist = (below > 0) * decay(np.maximum(9 * below, 0))
             wash = np.maximum(wash, mist * rng.uniform(0.3, 0.9))
     if hand.form > 0.5:  # the motif's shadows, bled into the paper
         shadow = np.clip(1.1 - grey(motif) * 1.6, 0, 1)
@@ -227,8 +232,7 @@ def _branch(rng: Generator, canvas: Canvas, hand: Hand) -> None:
     n = int(40 * hand.density)
     long = 0.02 + 0.08 * hand.elongation
     angles = hand.angle + rng.choice([-0.7, 0.7], n) + rng.normal(0, 0.3, n)
-    tips = np.stack([np.cos(angles), np.sin(angles)], axis=1) * long / 2
-    leaves = path[rng.integers(8, 40, n)] + tips
+    leaves = path[rng.integers(8, 40, n)] + directions(angles) * long / 2
     canvas.daubs(leaves, long, long * 0.22 + 0.005, angles, rng.uniform(0.4, 1, (n, 1)) * white)
 
 
@@ -253,7 +257,7 @@ def _sweep(rng: Generator, canvas: Canvas, hand: Hand) -> None:
     """One stroke of a broad brush: bristles side by side."""
     angle = hand.angle + rng.normal(0, 0.2 + hand.disorder)
     path = wander(rng, rng.uniform(0, 1, 2), angle, 0.3 + 0.6 * hand.elongation, 0.12)
-    across = np.array([-np.sin(angle), np.cos(angle)])
+    across = directions(angle + np.pi / 2)
     colour, wide = hand.palette[rng.integers(0, 6)], 0.04 + 0.12 * hand.scale
     for offset in np.linspace(-wide, wide, 14):
         start, stop = rng.integers(0, 5), rng.integers(30, 41)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -29,7 +30,7 @@ def _hills(rng: Generator, palette: Array, canvas: Canvas, horizon: float) -> No
     x = np.linspace(0, 1, 33)
     layers = int(rng.integers(3, 6))
     for i in range(layers):
-        base = horizon + (1 - horizon) * (i / layers) ** 1.3
+        base = horizon + (1 - horizon) * (i / layers) * math.sqrt(i / layers)
         y = base + ridge(rng, 33, 2) * 0.07
         colour = palette[[3, 2, 1, 3, 2, 0][(i + int(rng.integers(2))) % 6]]
         canvas.polygon(np.array([[0, 1.1], *zip(x, y, strict=True), [1, 1.1]]), colour)
@@ -59,7 +60,8 @@ def sea(rng: Generator, palette: Array, size: int) -> Array:
     sun = np.array([rng.uniform(0.2, 0.8), horizon * rng.uniform(0.35, 0.9)])
     canvas.blots(sun[None], np.array([rng.uniform(0.08, 0.18)]), palette[rng.integers(3, 6)])
     canvas.polygon(np.array([[0, horizon], [1, horizon], [1, 1], [0, 1]]), palette[2])
-    waves = np.stack([rng.uniform(0, 1, 160), horizon + (1 - horizon) * rng.random(160) ** 1.4], 1)
+    x, near = rng.uniform(0, 1, 160), rng.random(160)
+    waves = np.stack([x, horizon + (1 - horizon) * near * np.sqrt(near)], axis=1)
     long = 0.04 + 0.2 * (waves[:, 1] - horizon)
     canvas.daubs(waves, long, long * 0.15, np.zeros(160), palette[rng.integers(1, 4, 160)])
     glints = np.stack([rng.normal(sun[0], 0.05, 40), rng.uniform(horizon, 1, 40)], 1)
@@ -128,7 +130,8 @@ def wood(rng: Generator, palette: Array, size: int) -> Array:
         wide = rng.uniform(0.015, 0.06)
         trunk = wander(rng, np.array([x, 1.0]), -np.pi / 2, 1.1, 0.05)
         canvas.trail(trunk, np.linspace(wide, wide * 0.5, 40), palette[rng.integers(0, 3)])
-    leaves = np.stack([rng.uniform(0, 1, 220), rng.random(220) ** 1.3 * 0.7], axis=1)
+    across, low = rng.uniform(0, 1, 220), rng.random(220)
+    leaves = np.stack([across, 0.7 * low * np.sqrt(low)], axis=1)
     colours = palette[rng.integers(1, 6, 220)]
     canvas.daubs(leaves, 0.08, 0.045, rng.uniform(0, 3, 220), colours)
     return canvas.pixels()

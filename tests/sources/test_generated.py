@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from dataclasses import replace
+from itertools import cycle, product
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from PIL import Image
 
 from pipeline.params import GeneratedSource
 from pipeline.sources.brushwork import Canvas, Hand, noise
-from pipeline.sources.generated import NAMES, generated_pictures
+from pipeline.sources.generated import NAMES, Finish, _finished, _painters, generated_pictures
 from pipeline.sources.genres import GENRES
 from pipeline.sources.motifs import MOTIFS
 from pipeline.sources.picture import Picture
@@ -84,21 +86,50 @@ def test_same_parameters_same_bytes() -> None:
     assert paint() == paint()
 
 
-def test_another_process_gives_the_same_bytes() -> None:
-    code = (
-        "import runpy, sys\n"
-        "names = runpy.run_path(sys.argv[1])\n"
-        "print(names['digest'](names['paint']()))\n"
+def elsewhere(expression: str, **environment: str) -> str:
+    """The value of an expression in this module's names, in another process."""
+    code = f"import runpy, sys; print(eval({expression!r}, runpy.run_path(sys.argv[1])))"
+    run = subprocess.run(
+        [sys.executable, "-c", code, __file__],
+        env=os.environ | environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    for hash_seed in ("1", "2"):
-        run = subprocess.run(
-            [sys.executable, "-c", code, __file__],
-            env=os.environ | {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert run.stdout.strip() == digest(paint())
+    return run.stdout.strip()
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "2"])
+def test_another_process_gives_the_same_bytes(hash_seed: str) -> None:
+    assert elsewhere("digest(paint())", PYTHONHASHSEED=hash_seed) == digest(paint())
+
+
+def instructions() -> list[str]:
+    """The optional instruction sets that NumPy uses, the oldest first."""
+    found: list[str] = np.show_config("dicts")["SIMD Extensions"].get("found", [])
+    return found
+
+
+def exact_digest() -> str:
+    """Of pictures, and of every genre and motif before the rounding that hides digits."""
+    sha = hashlib.sha256(digest(paint()).encode())
+    hand = _painters(1, 0)[0].hand
+    finish = Finish(relief=1, weave=1, varnish=1, cracks=1, fading=1)
+    forms = product(GENRES.values(), (0.1, 0.4, 0.6, 0.9))
+    for motif, (genre, form) in zip(cycle(MOTIFS.values()), forms, strict=False):
+        rng = np.random.default_rng(0)
+        picture = genre(rng, replace(hand, form=form), motif(rng, hand.palette, 48))
+        sha.update(_finished(rng, finish, picture).tobytes())
+    return sha.hexdigest()
+
+
+@pytest.mark.skipif(not instructions(), reason="NumPy uses no optional instruction sets")
+def test_other_instruction_sets_give_the_same_bytes() -> None:
+    here, expected = instructions(), exact_digest()
+    for kept in (0, 1):
+        off = " ".join(here[kept:])
+        there = elsewhere("instructions(), exact_digest()", NPY_DISABLE_CPU_FEATURES=off)
+        assert there == repr((here[:kept], expected))
 
 
 def test_a_picture_does_not_depend_on_the_others() -> None:
