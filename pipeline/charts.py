@@ -118,7 +118,9 @@ def curves(history: pd.DataFrame, runs: Sequence[str]) -> Figure:
 
 def per_class(scores: pd.DataFrame, runs: Sequence[str]) -> Figure:
     """Precision, recall and F1 of each class. scores: columns run, class, the three, support."""
-    long = scores.melt(["run", "class", "support"], ["precision", "recall", "f1"], "measure")
+    measures = ["precision", "recall", "F1"]
+    named = scores.rename(columns={"f1": "F1"})
+    long = named.melt(["run", "class", "support"], measures, "measure")
     order = scores.sort_values("support", ascending=False)["class"].drop_duplicates().to_list()
     return (
         alt.Chart(long)
@@ -130,7 +132,7 @@ def per_class(scores: pd.DataFrame, runs: Sequence[str]) -> Figure:
             tooltip=["run:N", "class:N", "support:Q", alt.Tooltip("value:Q", format=".3f")],
         )
         .properties(width=215, height=alt.Step(24))
-        .facet(alt.Column("measure:N", sort=["precision", "recall", "f1"], title=None))
+        .facet(alt.Column("measure:N", sort=measures, title=None))
     )
 
 

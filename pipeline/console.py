@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,19 +19,29 @@ LOG_SECONDS = 5.0  # between two lines of progress where there is no terminal
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; a `UserError` becomes one line on stderr and exit status 2."""
+    """Call `main`; a `UserError` becomes one line on stderr and exit status 2.
+
+    An interrupt or a polite kill ends it after its temporary files are removed, with the status
+    that shells expect of them.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         main()
     except UserError as error:
         fail(str(error))
+    except MemoryError as error:
+        fail(f"not enough memory ({error}): lower what is large in params.yaml")
+    except KeyboardInterrupt:
+        print("interrupted: run `dvc repro` to go on", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output has gone, as in `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 
 def fail(message: str) -> NoReturn:
-    """Print `message` as one line on stderr and exit with status 2."""
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    """Print `message`, one line, on stderr and exit with status 2."""
+    print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -63,7 +63,7 @@ class Section(BaseModel):
 
 class GeneratedSource(Section):
     kind: Literal["generated"]
-    pictures: Annotated[int, Field(ge=16)]
+    pictures: Annotated[int, Field(ge=16, le=1_000_000)]
     size: Annotated[int, Field(ge=32, le=1024)]
     painters: Annotated[int, Field(ge=8)]
     seed: Seed
@@ -135,7 +135,7 @@ class Run(Section):
     kind: str
     standardize: bool
     threshold: Probability
-    repeats: PositiveInt
+    repeats: Annotated[int, Field(ge=1, le=1000)]
     seed: Seed
 
 
@@ -171,7 +171,7 @@ RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 
 class Evaluate(Section):
-    bootstrap: Annotated[int, Field(ge=100)]
+    bootstrap: Annotated[int, Field(ge=100, le=100_000)]
     seed: Seed
 
 

@@ -90,7 +90,8 @@ def split_by_artist(
 
     Of DRAWS random divisions of the artists, the one whose label counts come closest to the wanted
     shares: the least sum over splits and labels of (count - wanted)² / wanted. An artist who alone
-    has a label stays in training, and a division that leaves a label untrained comes last.
+    has a label stays in training; a division that leaves a label out of a split comes after all
+    that do not, and one that leaves it untrained last.
     """
     classes = sorted({label for row in labels for label in row})
     names = sorted(set(artists))
@@ -110,7 +111,7 @@ def split_by_artist(
         drawn = np.where(alone, 0, _divide(sizes, validation, test, rng))
         counts = np.stack([pictures[drawn == split].sum(0) for split in range(3)])
         distance = ((counts - wanted) ** 2 / np.maximum(wanted, 1)).sum()
-        distance += len(artists) ** 2 * (counts[0] == 0).sum()
+        distance += len(artists) * ((counts == 0).sum() + len(artists) * (counts[0] == 0).sum())
         if distance < least:
             best, least = drawn, distance
     chosen = {name: SPLITS[split] for name, split in zip(names, best, strict=True)}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -194,7 +195,7 @@ class Shards:
             raise UserError(f"{folder} holds no part-*.parquet: run `dvc repro` to make it")
         self.rows = 0
         for path in self.paths:
-            with _readable(path), pq.ParquetFile(path) as file:
+            with readable(path), pq.ParquetFile(path) as file:
                 self.rows += file.metadata.num_rows
                 if path is self.paths[0]:
                     self.schema: pa.Schema = file.schema_arrow
@@ -212,7 +213,7 @@ class Shards:
     def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Row groups in order, with all columns or those named; memory holds one."""
         for path in self.paths:
-            with _readable(path), pq.ParquetFile(path) as file:
+            with readable(path), pq.ParquetFile(path) as file:
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, columns).combine_chunks()
                     yield from table.to_batches()
@@ -220,7 +221,7 @@ class Shards:
     def take(self, image_ids: set[str]) -> Iterator[dict[str, Any]]:
         """The rows of `image_ids`, all columns; only row groups that hold one are read whole."""
         for path in self.paths:
-            with _readable(path), pq.ParquetFile(path) as file:
+            with readable(path), pq.ParquetFile(path) as file:
                 for group in range(file.num_row_groups):
                     ids = file.read_row_group(group, ["image_id"])["image_id"]
                     found = [
@@ -238,19 +239,29 @@ class Shards:
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path) -> Iterator[None]:
+    """Reading `path` in this block: what goes wrong is a `UserError` that names it."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"{path} is damaged ({reason}): delete {path.parent} and run `dvc repro`"
-        ) from None
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run `dvc repro` to make it") from None
+    except (ValueError, KeyError, OSError) as error:  # Arrow's and JSON's are ValueErrors
+        raise UserError(f"{path} is damaged ({error}): delete it and run `dvc repro`") from None
 
 
 def read_file(path: Path) -> pa.Table:
     """A whole Parquet file; `UserError` when it is missing or damaged."""
-    if not path.exists():
-        raise UserError(f"{path} is missing: run `dvc repro` to make it")
-    with _readable(path):
+    with readable(path):
         return pq.read_table(path)
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file; `UserError` when it is missing or damaged."""
+    with readable(path):
+        return json.loads(path.read_text("utf-8"))
+
+
+def read_csv(path: Path, **options: Any) -> pd.DataFrame:
+    """A CSV file, empty cells as they are; `UserError` when it is missing or damaged."""
+    with readable(path):
+        return pd.read_csv(path, keep_default_na=False, **options)

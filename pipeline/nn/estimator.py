@@ -219,7 +219,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if not (math.isfinite(loss) and all(np.isfinite(s).all() for s in scores)):
             raise FloatingPointError(
                 f"training diverged in epoch {epoch}, learning_rate {self.learning_rate!r}: "
-                "lower learning_rate, standardize X or set clip"
+                "lower learning_rate, standardize the features or set clip"
             )
         hits = [_hit_at_1(s, data.targets) for s, data in zip(scores, samples, strict=True)]
         row = Epoch(epoch, loss, hits[0], hits[1] if len(hits) == 2 else None, member)

@@ -33,7 +33,7 @@ def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture]:
     Errors: `UserError` for a missing or empty folder, or a folder that the table does not know.
     """
     top = root / params.root
-    folders = list(_class_folders(top))
+    folders = list(_class_folders(root, top))
     names = sorted({_name(folder) for folder, _ in folders})
     labels = (
         {name: (name,) for name in names}
@@ -54,12 +54,21 @@ def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture]:
             )
 
 
-def _class_folders(top: Path) -> Iterator[tuple[Path, str | None]]:
+def _class_folders(root: Path, top: Path) -> Iterator[tuple[Path, str | None]]:
     if not top.is_dir():
         raise UserError(f"{top} is not a folder: ingest.input and source.root name the pictures'")
     folders = _folders(top)
     if not folders:
         raise UserError(f"{top} holds no folders: put each class's pictures in a folder of its own")
+    if (
+        len(folders) == 1
+        and _folders(folders[0])
+        and not any(map(Path.is_file, folders[0].iterdir()))
+    ):
+        raise UserError(
+            f"{top} holds one folder, which holds folders: if these are the classes, set "
+            f"source.root: {folders[0].relative_to(root)}"
+        )
     named = [folder for folder in folders if folder.name.lower() in SPLITS]
     parts = [part for part in named if named == folders or _folders(part)]  # "train" may be a class
     if not parts:

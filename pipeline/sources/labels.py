@@ -37,8 +37,8 @@ def read_labels(params: LabelTable, root: Path, folders: list[str]) -> dict[str,
             names = {_plain(row): row for row, _ in rows.values()}
             raise UserError(
                 f"{path} has no {params.key} {name!r} for the folder {folder!r}; "
-                f"{_closest(name, list(names.values()))}; add the row, or to source.labels.aliases "
-                f"the line `{folder}: NAME IN THE TABLE`"
+                f"{_closest(name, list(names.values()))}; add the row, or the name in the table to "
+                f"source.labels.aliases, as `{folder}: NAME`"
             )
         written, labels[folder] = rows[_plain(name)]
         if not labels[folder]:

@@ -35,11 +35,11 @@ def history(repeats: list[TrainedRun]) -> pd.DataFrame:
 
 
 def main() -> None:
+    runs = load_params().classifiers
     name = sys.argv[1]
     components_dir, predictions_path, model_path, history_file, timings_file = map(
         Path, sys.argv[2:]
     )
-    runs = load_params().classifiers
     if name not in runs:
         raise UserError(f"there is no entry {name!r} in classifiers: it has {', '.join(runs)}")
     params = runs[name]

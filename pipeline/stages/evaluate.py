@@ -13,7 +13,7 @@ from pipeline.console import run
 from pipeline.metrics import confusion, hits, per_class, summarize
 from pipeline.params import load_params
 from pipeline.predictions import read_predictions
-from pipeline.tables import Shards, replacing
+from pipeline.tables import Shards, read_csv, replacing
 
 
 def mean_history(name: str, history: pd.DataFrame) -> pd.DataFrame:
@@ -63,7 +63,7 @@ def main() -> None:
                 **per_class(test, threshold=entry.threshold),
             }
             classes.append(pd.DataFrame(table))
-            curves.append(mean_history(name, pd.read_csv(history_dir / f"{name}.csv")))
+            curves.append(mean_history(name, read_csv(history_dir / f"{name}.csv")))
             pairs = pd.DataFrame(confusion(test), columns=["actual", "predicted"])
             pairs.to_csv(confusions / f"{name}.csv", index=False)
     with replacing(curves_file) as temporary:

@@ -66,10 +66,15 @@ def split_table(table: pa.Table, params: Split) -> dict[str, str]:
     )
     for split in ("train", "validation", "test"):
         if split not in splits:
+            found = f"{len(labels)} pictures" + (
+                f" by {len(set(artists))} artists" if artists else ""
+            )
+            advice = (
+                "more artists in each class, or split by picture" if artists else "more pictures"
+            )
             raise UserError(
-                f"the {split} split is empty ({len(labels)} pictures): give more pictures"
-                + (" or artists" if artists else "")
-                + ", or a larger share in ingest.split"
+                f"the {split} split is empty ({found}): give {advice}, or a larger share in "
+                "ingest.split"
             )
     rows = list(zip(labels, splits, strict=True))
     trained = {label for row, split in rows if split == "train" for label in row}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pipeline.console import run
 from pipeline.metrics import best_run
 from pipeline.params import Params, load_params
 from pipeline.predictions import Predictions, read_predictions
-from pipeline.tables import Shards, replacing
+from pipeline.tables import Shards, read_csv, read_json, replacing
 
 
 @dataclass(frozen=True)
@@ -53,23 +52,19 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         confusion_dir,
         timings_dir,
     ) = paths
-    metrics = json.loads(metrics_file.read_text())
-    pairs = {
-        name: pd.read_csv(confusion_dir / f"{name}.csv", dtype=str, keep_default_na=False)
-        for name in params.classifiers
-    }
-    timings = {
-        name: json.loads((timings_dir / f"{name}.json").read_text()) for name in params.classifiers
-    }
+    metrics = read_json(metrics_file)
+    runs = list(params.classifiers)
+    pairs = {name: read_csv(confusion_dir / f"{name}.csv", dtype=str) for name in runs}
+    timings = {name: read_json(timings_dir / f"{name}.json") for name in runs}
     return Results(
         images=Shards(images_dir),
-        rejected=pd.read_csv(rejected_file, dtype=str, keep_default_na=False),
-        backbone=json.loads(backbone_file.read_text()),
-        pca=json.loads(pca_file.read_text()),
-        variance=pd.read_csv(variance_file),
+        rejected=read_csv(rejected_file, dtype=str),
+        backbone=read_json(backbone_file),
+        pca=read_json(pca_file),
+        variance=read_csv(variance_file),
         metrics=metrics,
-        curves=pd.read_csv(curves_file),
-        per_class=pd.read_csv(per_class_file, keep_default_na=False),
+        curves=read_csv(curves_file),
+        per_class=read_csv(per_class_file),
         confusion=pd.concat(
             table.value_counts().reset_index().assign(run=name) for name, table in pairs.items()
         ),
@@ -121,7 +116,7 @@ def galleries(
     return {
         "samples": [shown(i, ", ".join(rows[i]["labels"])) for i in samples],
         "mistakes": [
-            shown(m.image_id, f"{m.guess}, {m.score:.0%}", f"is {', '.join(m.actual)}")
+            shown(m.image_id, f"{m.guess}, {m.score:.1%}", f"is {', '.join(m.actual)}")
             for m in mistakes
         ],
     }
