@@ -264,4 +264,5 @@ def read_json(path: Path) -> Any:
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:
     """A CSV file, empty cells as they are; `UserError` when it is missing or damaged."""
     with readable(path):
-        return pd.read_csv(path, keep_default_na=False, **options)
+        table: pd.DataFrame = pd.read_csv(path, keep_default_na=False, **options)
+        return table

@@ -208,7 +208,9 @@ def test_split_by_artist_without_artists(root, ingested, refused):
 
 def test_too_few_artists(root, ingested, refused):
     files = {f"{'ab'[i % 2]}/artist{i % 2}_{i}.png": i for i in range(20)}
-    with refused("the validation split is empty (20 pictures)", "or artists", "ingest.split"):
+    with refused(
+        "validation split is empty (20 pictures by 2 artists)", "more artists", "ingest.split"
+    ):
         ingested(root(files), source={"artist": "^(.+)_"}, by="artist")
 
 

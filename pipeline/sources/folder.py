@@ -60,18 +60,14 @@ def _class_folders(root: Path, top: Path) -> Iterator[tuple[Path, str | None]]:
     folders = _folders(top)
     if not folders:
         raise UserError(f"{top} holds no folders: put each class's pictures in a folder of its own")
-    if (
-        len(folders) == 1
-        and _folders(folders[0])
-        and not any(map(Path.is_file, folders[0].iterdir()))
-    ):
-        raise UserError(
-            f"{top} holds one folder, which holds folders: if these are the classes, set "
-            f"source.root: {folders[0].relative_to(root)}"
-        )
     named = [folder for folder in folders if folder.name.lower() in SPLITS]
     parts = [part for part in named if named == folders or _folders(part)]  # "train" may be a class
     if not parts:
+        if len(folders) == 1 and _folders(folders[0]):
+            raise UserError(
+                f"{top} holds one folder, which holds folders: if these are the classes, set "
+                f"source.root: {folders[0].relative_to(root)}"
+            )
         yield from ((folder, None) for folder in folders)
         return
     if others := [folder.name for folder in folders if folder not in parts]:

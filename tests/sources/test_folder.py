@@ -163,6 +163,13 @@ def test_missing_and_empty_folders(root, refused):
         read(there, root="a.png")
 
 
+def test_classes_one_folder_deeper_than_said(root, refused):
+    there = root("paintings/a/1.png", "paintings/b/2.png")
+    with refused("source.root: paintings"):
+        read(there)
+    assert len(read(there, root="paintings")) == 2
+
+
 def test_class_folders_without_pictures(root, refused):
     there = root("a/1.png")
     (there / "b").mkdir()
