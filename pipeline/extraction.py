@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -43,7 +44,7 @@ class Extractor:
         self._mean = scale * torch.tensor(self.recipe.mean, device=self.device).view(1, 3, 1, 1)
         self._std = scale * torch.tensor(self.recipe.std, device=self.device).view(1, 3, 1, 1)
 
-    @property
+    @cached_property
     def dimension(self) -> int:
         """Features per picture, D."""
         side = self.recipe.input_size

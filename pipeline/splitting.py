@@ -8,8 +8,61 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pipeline.errors import UserError
+from pipeline.params import Split
+
 SPLITS = ("train", "validation", "test")
 DRAWS = 1000  # divisions of the artists that are compared
+
+
+def split_pictures(
+    labels: Sequence[Sequence[str]],
+    artists: Sequence[str | None],
+    given: Sequence[str | None],
+    params: Split,
+) -> list[str]:
+    """A split for each picture, none empty, each label with a training picture.
+
+    Errors: `UserError` when that cannot be, or when the split is by artist and one is unknown.
+    """
+    by_artist = params.by == "artist"
+    if by_artist and (unknown := list(artists).count(None)):
+        raise UserError(
+            f"ingest.split.by is artist, but {unknown} of {len(artists)} pictures have none: give "
+            "source.artist or source.labels, or split by picture"
+        )
+    splits = assign_splits(
+        [tuple(row) for row in labels],
+        [str(artist) for artist in artists] if by_artist else None,
+        given,
+        validation=params.validation,
+        test=params.test,
+        rng=np.random.default_rng(params.seed),
+    )
+    for split in SPLITS:
+        if split not in splits:
+            found, advice = f"{len(labels)} pictures", "more pictures"
+            if by_artist:
+                found += f" by {len(set(artists))} artists"
+                advice = "more artists in each class, or split by picture"
+            raise UserError(
+                f"the {split} split is empty ({found}): give {advice}, or a larger share in "
+                "ingest.split"
+            )
+    rows = list(zip(labels, splits, strict=True))
+    trained = {label for row, split in rows if split == "train" for label in row}
+    if untrained := sorted({label for row in labels for label in row} - trained):
+        raise UserError(f"the class {untrained[0]!r} has no training picture: move some to train/")
+    return splits
+
+
+def artists_apart(artists: Sequence[str | None], splits: Sequence[str]) -> bool:
+    """Whether every picture has an artist and no artist is on two sides of the split."""
+    sides: dict[str, str] = {}
+    return all(
+        artist is not None and sides.setdefault(artist, split) == split
+        for artist, split in zip(artists, splits, strict=True)
+    )
 
 
 def assign_splits(

@@ -29,7 +29,7 @@ def mean_history(name: str, history: pd.DataFrame) -> pd.DataFrame:
     return means
 
 
-def artists_apart(images: Shards) -> dict[str, str] | None:
+def held_out_artists(images: Shards) -> dict[str, str] | None:
     """image_id -> artist, where no artist is on two sides of the split; else None."""
     if not images.metadata["artists_apart"]:
         return None
@@ -41,7 +41,7 @@ def main() -> None:
     images_dir, predictions_dir, history_dir, *outputs = map(Path, sys.argv[1:])
     metrics_file, curves_file, per_class_file, confusion_dir = outputs
     params = load_params()
-    artists = artists_apart(Shards(images_dir))
+    artists = held_out_artists(Shards(images_dir))
     metrics, curves, classes = {}, [], []
     with replacing(confusion_dir) as confusions:
         confusions.mkdir()

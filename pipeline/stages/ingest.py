@@ -8,15 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from pipeline.console import progress, run
-from pipeline.errors import UserError
 from pipeline.ingestion import Accepted, Rejection, Screening
-from pipeline.params import Ingest, Split, load_params
+from pipeline.params import Ingest, load_params
 from pipeline.sources import SOURCES
-from pipeline.splitting import assign_splits
+from pipeline.splitting import artists_apart, split_pictures
 from pipeline.tables import IMAGES, Shards, images_schema, replacing, scratch, write_shards
 
 
@@ -34,63 +32,17 @@ def ingest(params: Ingest, images_dir: Path, rejected_file: Path) -> str:
         screening.check()
         screened = Shards(waiting)
         table = screened.read(["image_id", "labels", "artist", "split"])
-        table = table.filter(pa.array(_kept(table, screening.conflicting)))
-        splits = split_table(table, params.split)
-        classes = sorted({label for labels in table["labels"].to_pylist() for label in labels})
-        given = any(table["split"].to_pylist())
+        kept = [i not in screening.conflicting for i in table["image_id"].to_pylist()]
+        ids, labels, artists, given = (c.to_pylist() for c in table.filter(kept).columns)
+        splits = split_pictures(labels, artists, given, params.split)
         schema = images_schema(
-            classes=classes,
-            split_by="given" if given else params.split.by,
-            artists_apart=artists_apart(table, splits),
+            classes=sorted({label for row in labels for label in row}),
+            split_by="given" if any(given) else params.split.by,
+            artists_apart=artists_apart(artists, splits),
         )
-        write_shards(images_dir, schema, _with_splits(screened, schema, splits))
-    return _summary(table, splits, classes, screening.rejections, rejected_file)
-
-
-def split_table(table: pa.Table, params: Split) -> dict[str, str]:
-    """image_id -> split. Errors: `UserError` when a split stays empty or cannot be drawn."""
-    labels = [tuple(row) for row in table["labels"].to_pylist()]
-    artists = table["artist"].to_pylist() if params.by == "artist" else None
-    if artists is not None and None in artists:
-        raise UserError(
-            f"ingest.split.by is artist, but {artists.count(None)} of {len(artists)} pictures have "
-            "none: give source.artist or source.labels, or split by picture"
-        )
-    splits = assign_splits(
-        labels,
-        artists,
-        table["split"].to_pylist(),
-        validation=params.validation,
-        test=params.test,
-        rng=np.random.default_rng(params.seed),
-    )
-    for split in ("train", "validation", "test"):
-        if split not in splits:
-            found = f"{len(labels)} pictures" + (
-                f" by {len(set(artists))} artists" if artists else ""
-            )
-            advice = (
-                "more artists in each class, or split by picture" if artists else "more pictures"
-            )
-            raise UserError(
-                f"the {split} split is empty ({found}): give {advice}, or a larger share in "
-                "ingest.split"
-            )
-    rows = list(zip(labels, splits, strict=True))
-    trained = {label for row, split in rows if split == "train" for label in row}
-    if untrained := sorted({label for row in labels for label in row} - trained):
-        raise UserError(f"the class {untrained[0]!r} has no training picture: move some to train/")
-    return dict(zip(table["image_id"].to_pylist(), splits, strict=True))
-
-
-def artists_apart(table: pa.Table, splits: dict[str, str]) -> bool:
-    """Whether every picture has an artist and no artist is on two sides of the split."""
-    sides: dict[str, str] = {}
-    rows = zip(table["image_id"].to_pylist(), table["artist"].to_pylist(), strict=True)
-    for image_id, artist in rows:
-        if artist is None or sides.setdefault(artist, splits[image_id]) != splits[image_id]:
-            return False
-    return True
+        split_of = dict(zip(ids, splits, strict=True))
+        write_shards(images_dir, schema, _with_splits(screened, schema, split_of))
+    return _summary(labels, artists, splits, screening.rejections, rejected_file)
 
 
 def _row(item: Accepted) -> pa.RecordBatch:
@@ -105,10 +57,6 @@ def _row(item: Accepted) -> pa.RecordBatch:
         "height": item.height,
     }
     return pa.RecordBatch.from_pylist([row], IMAGES)
-
-
-def _kept(table: pa.Table, conflicting: set[str]) -> list[bool]:
-    return [image_id not in conflicting for image_id in table["image_id"].to_pylist()]
 
 
 def _with_splits(
@@ -131,26 +79,27 @@ def _write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
 
 
 def _summary(
-    table: pa.Table,
-    splits: dict[str, str],
-    classes: list[str],
+    labels: list[list[str]],
+    artists: list[str | None],
+    splits: list[str],
     rejections: list[Rejection],
     rejected_file: Path,
 ) -> str:
-    counts = Counter(splits.values())
-    artists = len(set(table["artist"].to_pylist()) - {None})
+    counts = Counter(splits)
+    known = len(set(artists) - {None})
+    classes = {label for row in labels for label in row}
     lines = [
         f"ingest: {len(splits)} pictures of {len(classes)} classes"
-        + (f" by {artists} artists" if artists else "")
+        + (f" by {known} artists" if known else "")
         + f": {counts['train']} train, {counts['validation']} validation, {counts['test']} test"
     ]
     reasons = Counter(rejection.reason for rejection in rejections)
     if reasons:
         parts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
         lines.append(f"ingest: {len(rejections)} rejected ({parts}), listed in {rejected_file}")
-    rows = zip(table["image_id"].to_pylist(), table["labels"].to_pylist(), strict=True)
-    tested = {label for i, labels in rows if splits[i] == "test" for label in labels}
-    if untested := sorted(set(classes) - tested):
+    rows = zip(labels, splits, strict=True)
+    tested = {label for row, split in rows if split == "test" for label in row}
+    if untested := sorted(classes - tested):
         lines.append(f"ingest: no test picture of {', '.join(untested)}: they cannot be scored")
     return "\n".join(lines)
 
