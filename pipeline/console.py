@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from pipeline.errors import UserError
 
 T = TypeVar("T")
 
+# Errors of the system that the user can mend: no space, quota, no permission, read-only.
+MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 LOG_SECONDS = 5.0  # between two lines of progress where there is no terminal
 
 
@@ -37,6 +40,10 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:  # the reader of our output has gone, as in `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in MENDABLE:
+            raise
+        fail(f"{error}: make room or give permission, then run `dvc repro`")
 
 
 def fail(message: str) -> NoReturn:

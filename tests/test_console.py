@@ -27,6 +27,11 @@ def main():
     [
         ("def main(): raise UserError('a\\n  b')", 2, "error: a b\n"),
         ("def main(): bytearray(2 ** 62)", 2, "error: not enough memory"),
+        (
+            "def main(): raise OSError(28, 'No space left')",
+            2,
+            "error: [Errno 28] No space left: make",
+        ),
         ("def main(): print('done')", 0, ""),
     ],
 )
