@@ -24,18 +24,20 @@ LOG_SECONDS = 5.0  # between two lines of progress where there is no terminal
 def run(main: Callable[[], None]) -> None:
     """Call `main`; a `UserError` becomes one line on stderr and exit status 2.
 
-    An interrupt or a polite kill ends it after its temporary files are removed, with the status
-    that shells expect of them.
+    An interrupt, a polite kill or a closed terminal ends it after its temporary files are removed,
+    with the status that shells expect of them.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
     try:
         main()
     except UserError as error:
         fail(str(error))
     except MemoryError as error:
-        fail(f"not enough memory ({error}): lower what is large in params.yaml")
+        fail(f"not enough memory: lower what is large in params.yaml. {error}")
     except KeyboardInterrupt:
-        print("interrupted: run `dvc repro` to go on", file=sys.stderr)
+        print("interrupted: run it again", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:  # the reader of our output has gone, as in `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -43,7 +45,7 @@ def run(main: Callable[[], None]) -> None:
     except OSError as error:
         if error.errno not in MENDABLE:
             raise
-        fail(f"{error}: make room or give permission, then run `dvc repro`")
+        fail(f"{error}: make room or give permission, then run it again")
 
 
 def fail(message: str) -> NoReturn:

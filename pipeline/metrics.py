@@ -121,7 +121,12 @@ def bootstrap_interval(
     rng: Generator,
     level: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of `values` (N,), drawn singly or by `groups`."""
+    """Percentile bootstrap interval of the mean of `values` (N,), drawn singly or by `groups`.
+
+    The values are in 0..1; as one group tells nothing of others, its interval is 0 to 1.
+    """
+    if groups is not None and len(set(groups)) == 1:
+        return 0.0, 1.0
     position = np.arange(len(values))
     if groups is not None:
         _, position = np.unique(np.asarray(groups), return_inverse=True)

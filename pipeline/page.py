@@ -162,9 +162,9 @@ def largest_classes(pictures: pd.DataFrame) -> list[str]:
 
 
 def thin(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Every n-th value of `column` (whole numbers from 1), so that at most POINTS_SHOWN remain."""
-    step = max(1, math.ceil(table[column].max() / POINTS_SHOWN)) if len(table) else 1
-    return table.loc[(table[column] - 1) % step == 0]
+    """Every n-th value of `column` (1, 2, …) and the last, so that about POINTS_SHOWN remain."""
+    step = math.ceil(len(table) / POINTS_SHOWN)
+    return table.loc[((table[column] - 1) % step == 0) | (table[column] == len(table))]
 
 
 def lump(pairs: pd.DataFrame, shown: list[str]) -> pd.DataFrame:

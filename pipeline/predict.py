@@ -62,7 +62,7 @@ class Predictor:
         self.pca, extraction = load_pca(models / "pca.safetensors")
         if extraction["digest"] != backbone.recipe.digest:
             raise UserError(f"{models}/pca belongs to another backbone: run `dvc repro`")
-        if extraction["components_digest"] != trained["components_digest"]:
+        if extraction.get("components_digest") != trained.get("components_digest"):
             raise UserError(f"{path} was trained on other components: run `dvc repro`")
         self.extractor = Extractor(
             backbone, layer=extraction["layer"], device="auto", batch_size=BATCH

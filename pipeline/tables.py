@@ -245,6 +245,8 @@ def readable(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise UserError(f"{path} is missing: run `dvc repro` to make it") from None
+    except PermissionError:
+        raise
     except (ValueError, KeyError, OSError) as error:  # Arrow's and JSON's are ValueErrors
         raise UserError(f"{path} is damaged ({error}): delete it and run `dvc repro`") from None
 

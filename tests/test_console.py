@@ -45,7 +45,7 @@ def test_status_and_line(body, status, said):
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(signal.SIGINT, "interrupted: run `dvc repro` to go on\n"), (signal.SIGTERM, "")],
+    [(signal.SIGINT, "interrupted: run it again\n"), (signal.SIGTERM, ""), (signal.SIGHUP, "")],
 )
 def test_an_interrupt_cleans_up_and_says_so(tmp_path, number, said):
     command = [sys.executable, "-c", RUN.format(WAIT)]

@@ -288,6 +288,11 @@ def test_interval_over_artists_is_wider_where_they_agree():
     assert grouped[1] - grouped[0] == pytest.approx(2 * 1.96 * np.sqrt(0.21 / 10), abs=0.06)
 
 
+def test_one_artist_tells_nothing_of_others():
+    rng = np.random.default_rng(0)
+    assert bootstrap_interval(np.ones(5), ["a"] * 5, resamples=100, rng=rng) == (0, 1)
+
+
 def test_interval_over_artists_of_one_picture_each_is_that_over_pictures():
     values = np.random.default_rng(1).random(50)
     names = [f"{i:02}" for i in range(50)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import altair as alt
 import numpy as np
@@ -10,8 +11,10 @@ import pandas as pd
 import pytest
 
 from pipeline import charts, page
+from pipeline.params import load_params
 from pipeline.predictions import Predictions
 from pipeline.stages.evaluate import mean_history
+from pipeline.stages.report import read_results
 
 LABELS = [["a"], ["a", "b"], ["b"], ["c"], ["a"], ["c"]]
 SPLITS = ["train", "train", "train", "test", "test", "validation"]
@@ -86,10 +89,10 @@ def test_figures_are_bounded_at_any_size():
     assert set(lumped["actual"]) == set(shown)
     assert lumped.groupby("actual")["count"].sum().tolist() == [150] * 40  # nothing is lost
     epochs = pd.DataFrame({"run": "x", "epoch": range(1, 20_001), "loss": 1.0})
-    thinned = page.thin(epochs, "epoch")
-    assert len(thinned) == 500
-    assert thinned["epoch"].iloc[0] == 1
-    assert page.thin(epochs.head(500), "epoch")["epoch"].tolist() == list(range(1, 501))
+    thinned = page.thin(epochs, "epoch")["epoch"].tolist()
+    assert (len(thinned), thinned[0], thinned[-1]) == (501, 1, 20_000)
+    for count in (1, 10, 500):
+        assert len(page.thin(epochs.head(count), "epoch")) == count
     many = pd.concat([lumped.assign(run=name) for name in "abcdef"])
     spec = json.loads(page.chart_json(charts.confusion(many, list("abcdef"), "a")))
     assert len(next(iter(spec["datasets"].values()))) == 6 * 40 * 41
@@ -101,3 +104,19 @@ def test_no_text_ends_the_script_it_stands_in():
     assert "<" not in text
     assert next(iter(json.loads(text)["datasets"].values()))[0]["x"] == "</script><b>"
     assert "</script" not in page.vega_bundle()
+
+
+@pytest.mark.parametrize("names", [["1", "2"], ["01", "02"], ["true", "false"], ["NA", "nan"]])
+def test_class_names_that_look_like_numbers_stay_names(made, names, tmp_path):
+    """Every table of the report with its classes renamed, as the stage reads them."""
+    project = made[0].copy(tmp_path / "project")
+    paths = [Path(word) for word in project.command("report")[3:-2]]
+    per_class = project.folder / "reports/per_class.csv"
+    table = pd.read_csv(per_class)
+    table["class"] = [names[i % 2] for i in range(len(table))]
+    per_class.unlink()  # a link into the cache
+    table.to_csv(per_class, index=False)
+    params = load_params(project.folder / "params.yaml")
+    results = read_results(params, [project.folder / path for path in paths])
+    assert set(results.per_class["class"]) == set(names)
+    assert set(results.curves["run"]) == set(params.classifiers)

@@ -63,8 +63,8 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         pca=read_json(pca_file),
         variance=read_csv(variance_file),
         metrics=metrics,
-        curves=read_csv(curves_file),
-        per_class=read_csv(per_class_file),
+        curves=read_csv(curves_file, dtype={"run": str}),
+        per_class=read_csv(per_class_file, dtype={"run": str, "class": str}),
         confusion=pd.concat(
             table.value_counts().reset_index().assign(run=name) for name, table in pairs.items()
         ),
@@ -84,10 +84,12 @@ def figures(
     shown = page.largest_classes(pictures)
     scores = results.per_class[results.per_class["class"].isin(shown)]
     confusion = page.lump(results.confusion, shown)
+    by_run = results.curves.groupby("run", sort=False)
+    curves = pd.concat(page.thin(curve, "epoch") for _, curve in by_run)
     drawn: dict[str, charts.Figure] = {
         "accuracy": charts.accuracy(table, baseline, runs),
         "distribution": charts.distribution(pictures[pictures["class"].isin(shown)]),
-        "curves": charts.curves(page.thin(results.curves, "epoch"), runs),
+        "curves": charts.curves(curves, runs),
         "per_class": charts.per_class(scores, runs),
         "confusion": charts.confusion(confusion, runs, best_run(results.metrics)),
     }
