@@ -35,7 +35,8 @@ UNTRAINED = "nothing, its weights are random"
 class Recipe:
     """What is known of a backbone beside its tensors.
 
-    input_size: side of the square input, pixels; mean, std: of RGB in 0..1; trained_on: in words;
+    input_size: side of the square input, pixels; crop_pct: its share of the shorter side when the
+    weights' own evaluation cut it from the middle; mean, std: of RGB in 0..1; trained_on: in words;
     weights: as in `features.weights`; digest: SHA-256 of names and tensors, 16 hex digits.
     """
 
@@ -43,6 +44,7 @@ class Recipe:
     weights: str
     trained_on: str
     input_size: int
+    crop_pct: float
     interpolation: str  # bilinear | bicubic
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -131,7 +133,8 @@ def make_backbone(name: str, weights: str, *, pretrained_dir: Path, seed: int) -
         weights=weights,
         trained_on=trained_on,
         input_size=config["input_size"][-1],
-        # torchvision's ResNet-50, also where its file lies in `pretrained_dir`; timm's is bicubic.
+        # torchvision's ResNet-50, also where its file lies in `pretrained_dir`; timm's differ.
+        crop_pct=0.875 if name == "resnet50" else config["crop_pct"],
         interpolation="bilinear" if name == "resnet50" else config["interpolation"],
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),

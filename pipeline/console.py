@@ -16,8 +16,8 @@ from pipeline.errors import UserError
 
 T = TypeVar("T")
 
-# Errors of the system that the user can mend: no space, quota, no permission, read-only.
-MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+# Errors of the system that the user can mend: no space, quota, limit, no permission, read-only.
+MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 LOG_SECONDS = 5.0  # between two lines of progress where there is no terminal
 
 

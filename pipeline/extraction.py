@@ -1,98 +1,217 @@
-"""Encoded pictures -> feature vectors: decode, resize, normalise, forward."""
+"""Encoded pictures -> feature vectors: decoding and forward passes, in step and in order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import cached_property
-from typing import Literal
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from pipeline.backbones import Backbone
 from pipeline.errors import UserError
-from pipeline.images import decode_rgb
-from pipeline.parallel import ordered_map
+from pipeline.inference import Inference, Layer, Precision, choose_precision
+from pipeline.parallel import cores, ordered_map
+from pipeline.preparation import Preparation, Resize
+
+T = TypeVar("T")
 
 FLOAT16_MAX = float(np.finfo(np.float16).max)
+CPU_BATCH, CUDA_BATCH = 16, 256  # pictures per forward pass, of one thread and of a GPU
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How vectors are computed, not which: `features` in params.yaml, for "auto" see `Extractor`.
+
+    threads: that decode, and on a CPU also compute, a batch each; 0 is one per core.
+    """
+
+    device: str = "auto"
+    decoder: Literal["cpu", "cuda"] = "cpu"
+    batch_size: int | Literal["auto"] = "auto"
+    compile: bool | Literal["auto"] = "auto"
+    threads: int = 0
 
 
 class Extractor:
     """Feature vectors of encoded pictures from one layer of a backbone.
 
-    layer: "spatial" (last map, flattened) or "pooled". device: "auto", "cpu", "cuda", "cuda:N".
-    Errors: `UserError` for a CUDA device that is not there.
+    layer: "spatial" (last map, flattened) or "pooled". resize, scaled_decoding: see `Preparation`.
+    On a CPU every thread takes batches of its own through decoding and the network, so that none
+    waits for another; on CUDA the threads decode and one stream computes.
+
+    dimension: features per picture, D. Errors: `UserError` for a device that is not there.
     """
 
     def __init__(
         self,
         backbone: Backbone,
         *,
-        layer: Literal["spatial", "pooled"],
-        device: str,
-        batch_size: int,
+        layer: Layer,
+        resize: Resize = "squash",
+        scaled_decoding: bool = False,
+        precision: Precision = "auto",
+        execution: Execution = Execution(),
     ) -> None:
-        self.recipe = backbone.recipe
-        self.device = choose_device(device)
-        self.batch_size = batch_size
-        backbone.trunk.to(self.device)
-        self._forward = backbone.spatial if layer == "spatial" else backbone.pooled
-        scale = 255.0  # mean and std are of values in 0..1, pixels are in 0..255
-        self._mean = scale * torch.tensor(self.recipe.mean, device=self.device).view(1, 3, 1, 1)
-        self._std = scale * torch.tensor(self.recipe.std, device=self.device).view(1, 3, 1, 1)
+        self.device = choose_device(execution.device)
+        if execution.decoder == "cuda" and self.device.type != "cuda":
+            raise UserError(f"features.decoder is cuda, but the device is {self.device}: use cpu")
+        self._execution = execution
+        self.threads = execution.threads or cores()
+        self.batch_size: int
+        if execution.batch_size == "auto":
+            self.batch_size = CUDA_BATCH if self.device.type == "cuda" else CPU_BATCH
+        else:
+            self.batch_size = execution.batch_size
+        dtype = choose_precision(precision, self.device)
+        self.provenance: dict[str, Any] = {  # all that decides which vectors come out
+            "backbone": backbone.recipe.name,
+            "digest": backbone.recipe.digest,
+            "layer": layer,
+            "resize": resize,
+            "scaled_decoding": scaled_decoding,
+            "decoder": execution.decoder,
+            "precision": str(dtype).removeprefix("torch."),
+        }
+        self._source = f"{backbone.recipe.name} ({backbone.recipe.weights})"
+        self._preparation = Preparation(backbone.recipe, resize, scaled_decoding)
+        self._inference = Inference(backbone, layer=layer, device=self.device, precision=dtype)
+        self.dimension = self._inference.dimension
 
-    @cached_property
-    def dimension(self) -> int:
-        """Features per picture, D."""
-        side = self.recipe.input_size
-        with torch.inference_mode():
-            return self._forward(torch.zeros(1, 3, side, side, device=self.device)).shape[1]
+    @property
+    def writers(self) -> int:
+        """Threads that keep up with the vectors by writing them: one compresses some 300 MB/s."""
+        return max(1, self.threads // (3 if self.device.type == "cuda" else 8))
+
+    @property
+    def mode(self) -> str:
+        """What was chosen, in words."""
+        compiled = ", compiled" if self._inference.compiled else ""
+        return f"{self.device} in {self.provenance['precision']}{compiled}"
+
+    def expect(self, pictures: int) -> None:
+        """Choose between eager and compiled code for so many pictures."""
+        if self._execution.compile is True:
+            self._inference.compile(self.batch_size)
+        elif self._execution.compile == "auto":
+            self._inference.choose(pictures, batch_size=self.batch_size, threads=self._streams)
+
+    def forward_rate(self, batches: int) -> float:
+        """Pictures per second of the forward pass alone, from memory, in this mode."""
+        return self._inference.rate(
+            batch_size=self.batch_size, threads=self._streams, batches=batches
+        )
+
+    @property
+    def _streams(self) -> int:
+        """Batches that are computed at once."""
+        return self.threads if self.device.type == "cpu" else 1
 
     def vectors(self, pictures: Iterable[bytes]) -> Iterator[NDArray[np.float16]]:
-        """(D,) float16 for each picture, in order.
+        """(n, D) float16 for batches of pictures, in order; memory holds a few batches.
 
         Errors: `pipeline.images.PictureError` for a picture that cannot be decoded.
         """
-        batch: list[NDArray[np.uint8]] = []
-        for array in ordered_map(self.prepare, pictures, ahead=2 * self.batch_size):
-            batch.append(array)
-            if len(batch) == self.batch_size:
-                yield from self.forward(np.stack(batch))
-                batch = []
-        if batch:
-            yield from self.forward(np.stack(batch))
+        batches = _batched(pictures, self.batch_size)
+        if self.device.type == "cuda":
+            return self._on_cuda(batches)
+        workers = self._inference.workers(self.threads)
+        return ordered_map(self._on_cpu, batches, pool=workers, ahead=self.threads + 2)
+
+    def _on_cpu(self, pictures: Sequence[bytes]) -> NDArray[np.float16]:
+        return self.forward(self._prepare(pictures))
+
+    def _on_cuda(self, batches: Iterator[Sequence[bytes]]) -> Iterator[NDArray[np.float16]]:
+        """Each batch is started before the results of the one before it are waited for."""
+        prepared: Iterable[Tensor]
+        if self._execution.decoder == "cuda":
+            prepared = (self._preparation.batch_on(self.device, batch) for batch in batches)
+        else:
+            decoders = ThreadPoolExecutor(self.threads)
+            prepared = ordered_map(self._prepare, batches, pool=decoders, ahead=2 * self.threads)
+        started: deque[tuple[Tensor, Tensor, torch.cuda.Event]] = deque()
+        for pixels in prepared:
+            started.append(self._start_on_cuda(pixels))
+            if len(started) > 1:
+                yield self._wait(*started.popleft())
+        if started:
+            yield self._wait(*started.popleft())
 
     def prepare(self, data: bytes) -> NDArray[np.uint8]:
         """An encoded picture -> (S, S, 3) RGB at the input size. Errors: `PictureError`."""
-        side = (self.recipe.input_size, self.recipe.input_size)
-        filter_ = Image.Resampling[self.recipe.interpolation.upper()]
-        return np.asarray(decode_rgb(data).resize(side, filter_))
+        return self._preparation.array(data)
 
-    @torch.inference_mode()
-    def forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float16]:
-        """(N, S, S, 3) -> (N, D). Errors: `UserError` for features that are not finite."""
-        pixels: Tensor = torch.from_numpy(batch).to(self.device)
-        images = (pixels.permute(0, 3, 1, 2).float() - self._mean) / self._std
-        features = self._forward(images).float()
-        if not features.isfinite().all():
-            raise UserError(
-                f"the backbone {self.recipe.name} gave features that are not finite numbers: "
-                f"check features.weights ({self.recipe.weights})"
+    def _prepare(self, pictures: Sequence[bytes]) -> Tensor:
+        return torch.from_numpy(np.stack([self.prepare(data) for data in pictures]))
+
+    def forward(self, pixels: Tensor) -> NDArray[np.float16]:
+        """(n, S, S, 3) uint8 -> (n, D). Errors: `UserError` for features that are not finite."""
+        vectors, finite = self._compute(pixels.to(self.device))
+        return self._checked(vectors.cpu(), bool(finite))
+
+    def _compute(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, D) float16 and whether all features were finite, on the device."""
+        count = len(pixels)
+        if count < self.batch_size:  # code and rounding are those of one size of batch
+            padding = pixels.new_zeros(self.batch_size - count, *pixels.shape[1:])
+            pixels = torch.cat([pixels, padding])
+        features = self._inference(pixels)[:count]
+        finite = features.isfinite().all()
+        return features.clamp(-FLOAT16_MAX, FLOAT16_MAX).half(), finite
+
+    def _start_on_cuda(self, pixels: Tensor) -> tuple[Tensor, Tensor, torch.cuda.Event]:
+        """`_compute` begun, its results on the way to this machine's memory until the event."""
+        if pixels.device.type == "cpu":
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+        here = [
+            torch.empty(result.shape, dtype=result.dtype, pin_memory=True).copy_(
+                result, non_blocking=True
             )
-        return features.clamp(-FLOAT16_MAX, FLOAT16_MAX).half().cpu().numpy()
+            for result in self._compute(pixels)
+        ]
+        event: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        event.record()
+        return here[0], here[1], event
+
+    def _wait(
+        self, vectors: Tensor, finite: Tensor, event: torch.cuda.Event
+    ) -> NDArray[np.float16]:
+        event.synchronize()
+        return self._checked(vectors, bool(finite))
+
+    def _checked(self, vectors: Tensor, finite: bool) -> NDArray[np.float16]:
+        if not finite:
+            raise UserError(
+                f"the backbone {self._source} gave features that are not finite numbers: check "
+                "features.weights"
+            )
+        array: NDArray[np.float16] = vectors.numpy()
+        return array
 
 
-def choose_device(name: str) -> torch.device:
-    """The torch device of `features.device`."""
+def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def choose_device(name: str, *, local_rank: int = 0) -> torch.device:
+    """The torch device of `features.device`; of several processes each takes a GPU in turn."""
+    count = torch.cuda.device_count()
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+    if device.type == "cuda" and (device.index or 0) >= count:
         raise UserError(
-            f"features.device is {name}, but {torch.cuda.device_count()} CUDA devices are here: "
-            "use auto or cpu"
+            f"features.device is {name}, but {count} CUDA devices are here: use auto or cpu"
         )
+    if name == "cuda":
+        device = torch.device("cuda", local_rank % count)
     return device

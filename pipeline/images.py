@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 178_000_000  # Pillow refuses twice Image.MAX_IMAGE_PIXELS, 178.9 million, of itself
 
@@ -51,8 +51,12 @@ class _Quiet:
 _quiet = _Quiet()
 
 
-def decode_rgb(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def decode_rgb(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int | None = None
+) -> Image.Image:
     """Decode one picture (the first frame) as RGB, turned as its EXIF orientation says.
+
+    at_least: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, no side below this.
 
     Grey, palette, 16-bit and CMYK pictures are converted, the last by their own colour profile
     where they have one; transparent parts come out white. The size is read before anything is
@@ -68,6 +72,8 @@ def decode_rgb(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
             width, height = image.size
             if width * height > max_pixels:
                 raise PictureError(f"{width} x {height} pixels, more than allowed")
+            if at_least is not None:
+                image.draft(None, (at_least, at_least))  # without effect on other formats
             image.load()
             return _to_rgb(ImageOps.exif_transpose(image))
     except PictureError:
@@ -79,6 +85,21 @@ def decode_rgb(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     except Exception as error:  # decoders raise whatever a damaged file leads them to
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PictureError(f"cannot be decoded: {reason}") from None
+
+
+def is_plain_jpeg(data: bytes) -> bool:
+    """Whether these bytes begin as a JPEG, grey or YCbCr, that is shown as it is stored.
+
+    Any JPEG decoder gives the same picture of these, but for rounding.
+    """
+    if not data.startswith(b"\xff\xd8"):
+        return False
+    try:
+        with _quiet, Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+            return image.mode in ("L", "RGB") and upright
+    except Exception:  # damaged: the other decoder says how
+        return False
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -17,9 +17,18 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def ordered_map(function: Callable[[T], R], items: Iterable[T], *, ahead: int = 8) -> Iterator[R]:
-    """`map(function, items)` in one thread per core, at most `ahead` items before the reader."""
-    with ThreadPoolExecutor(cores()) as pool:
+def ordered_map(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    pool: ThreadPoolExecutor | None = None,
+    ahead: int = 8,
+) -> Iterator[R]:
+    """`map(function, items)` in a pool, at most `ahead` items before the reader.
+
+    pool: by default one thread per core. Shut down at the end.
+    """
+    with pool or ThreadPoolExecutor(cores()) as pool:
         waiting: deque[Future[R]] = deque()
         try:
             for item in items:

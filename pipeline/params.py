@@ -30,6 +30,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Auto = Literal["auto"]
 OffOr = Literal["none"]  # `none` in the file switches a knob off
 
 
@@ -118,12 +119,20 @@ class Features(Section):
     weights: str
     seed: Seed
     layer: Literal["spatial", "pooled"]
-    batch_size: PositiveInt
+    resize: Literal["squash", "crop"]
+    scaled_decoding: bool
+    precision: Literal["auto", "float32", "bfloat16"]
+    decoder: Literal["cpu", "cuda"]
+    compile: bool | Auto
+    batch_size: PositiveInt | Auto
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 
 
 class Pca(Section):
     components: PositiveInt | OffOr
+    whiten: bool
+    sample: PositiveInt | OffOr
+    seed: Seed
 
 
 # ---------------------------------------------------------------- classifiers
@@ -183,6 +192,7 @@ class Report(Section):
 class Params(Section):
     """The whole file."""
 
+    launcher: Annotated[str, Field(pattern=r"^\S")]
     ingest: Ingest
     features: Features
     pca: Pca

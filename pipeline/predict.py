@@ -13,18 +13,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from numpy.typing import NDArray
 
 from pipeline.backbones import Backbone
 from pipeline.console import run
-from pipeline.decomposition import PCA, load_pca
+from pipeline.decomposition import StreamingPCA, load_pca
 from pipeline.errors import UserError
-from pipeline.extraction import Extractor
+from pipeline.extraction import Execution, Extractor
 from pipeline.images import PictureError
 from pipeline.metrics import best_run
 from pipeline.parallel import ordered_map
 from pipeline.runs import TrainedRun, load_run
-from pipeline.tables import ROWS_PER_GROUP, replacing
+from pipeline.tables import replacing
 
 BATCH = 32  # pictures per forward pass
 SHOWN = 3  # classes per picture in the table
@@ -58,14 +59,19 @@ class Predictor:
         self.run, trained = load_run(path)
         self.classes: list[str] = trained["classes"]
         backbone = Backbone.load(models / "backbone.safetensors")
-        self.pca: PCA | None
+        self.pca: StreamingPCA | None
         self.pca, extraction = load_pca(models / "pca.safetensors")
         if extraction["digest"] != backbone.recipe.digest:
             raise UserError(f"{models}/pca belongs to another backbone: run `dvc repro`")
         if extraction.get("components_digest") != trained.get("components_digest"):
             raise UserError(f"{path} was trained on other components: run `dvc repro`")
         self.extractor = Extractor(
-            backbone, layer=extraction["layer"], device="auto", batch_size=BATCH
+            backbone,
+            layer=extraction["layer"],
+            resize=extraction["resize"],
+            scaled_decoding=extraction["scaled_decoding"],
+            precision=extraction["precision"],
+            execution=Execution(batch_size=1),  # no batch is filled up
         )
 
     def predict(self, files: Iterable[Path]) -> Iterator[Prediction]:
@@ -91,7 +97,7 @@ class Predictor:
             return error.strerror or type(error).__name__
 
     def _scores(self, arrays: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        features = self.extractor.forward(np.stack(arrays))
+        features = self.extractor.forward(torch.from_numpy(np.stack(arrays)))
         if self.pca is None:
             return self.run.scores(features.astype(np.float32))
         return self.run.scores(self.pca.transform(features))
@@ -130,7 +136,7 @@ def write_parquet(predictions: Iterable[Prediction], path: Path) -> None:
     count = 0
     remaining = iter(predictions)
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        while batch := list(islice(remaining, ROWS_PER_GROUP)):
+        while batch := list(islice(remaining, BATCH)):
             rows = [
                 {"path": p.path, "class": name, "probability": value}
                 for p in batch

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import UserError
 
-ROWS_PER_GROUP = 128  # 25 MB of 100,352 float16 values
+# Rows of a shard: about 130, at most 51 MB of 100,352 float16 values.
+MIN_ROWS, USUAL_ROWS, MAX_ROWS = 32, 128, 256
 BYTES_PER_GROUP = 256 * 2**20  # Arrow cannot read back a column of more than 2 GiB in a struct
-GROUPS_PER_SHARD = 4
 METADATA_KEY = b"atelier"  # provenance, as JSON, in the schema's metadata
 
 IMAGES = pa.schema(
@@ -105,7 +108,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     A folder that is there gives way only when the new one is complete.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = temporary_name(path)
     old = path.with_name(f".{path.name}.old")
     _remove(temporary)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,6 +123,11 @@ def replacing(path: Path) -> Iterator[Path]:
             old.rename(path)
         _remove(old)
         _remove(temporary)
+
+
+def temporary_name(path: Path) -> Path:
+    """Where `replacing` has what will be `path`."""
+    return path.with_name(f".{path.name}.tmp")
 
 
 @contextmanager
@@ -142,44 +150,68 @@ def _remove(path: Path) -> None:
 def write_shards(folder: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
     """Write `batches` as `part-00000.parquet`, … under `folder`; return the number of rows.
 
-    Memory holds one row group at most. zstd; vectors byte-stream-split, which is smallest and
-    fastest to read for floating point.
+    Where a shard ends follows from the image_ids in it, so that a picture more or less changes one
+    shard and not all that follow. Memory holds one row group at most.
+    """
+    rows = 0
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        for number, groups in groupby(_row_groups(batches), key=itemgetter(0)):
+            path = temporary / f"part-{number:05}.parquet"
+            rows += write_shard(path, schema, (group for _, group in groups))
+    return rows
+
+
+def write_shard(
+    path: Path, schema: pa.Schema, groups: Iterable[pa.RecordBatch], *, compression: str = "zstd"
+) -> int:
+    """Write one shard, a row group for each of `groups`; return the number of rows.
+
+    Lists of floats are byte-stream-split, which is smallest and fastest to read for them.
     """
     vectors = [f.name for f in schema if pa.types.is_fixed_size_list(f.type)]
     options = {
-        "compression": "zstd",
+        "compression": compression,
         "use_dictionary": [n for n in schema.names if n in ("labels", "artist", "split")],
         "column_encoding": {f"{n}.list.element": "BYTE_STREAM_SPLIT" for n in vectors} or None,
+        "write_statistics": [n for n in schema.names if n in ("image_id", "artist", "split")],
     }
     rows = 0
-    with replacing(folder) as temporary, ExitStack() as open_shard:
-        temporary.mkdir()
-        for number, group in enumerate(_row_groups(batches, schema)):
-            shard, position = divmod(number, GROUPS_PER_SHARD)
-            if position == 0:
-                open_shard.close()
-                path = temporary / f"part-{shard:05}.parquet"
-                writer = open_shard.enter_context(pq.ParquetWriter(path, schema, **options))
-            writer.write_table(group, row_group_size=group.num_rows)
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
+        for group in groups:
+            writer.write(group, row_group_size=group.num_rows)
             rows += group.num_rows
     return rows
 
 
-def _row_groups(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
-    """Tables of ROWS_PER_GROUP rows, or fewer where they reach BYTES_PER_GROUP or end."""
+def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Row groups with the number of their shard: all of its rows, or BYTES_PER_GROUP of them."""
+    number = rows = size = 0  # the shard, its rows so far, the bytes waiting
     waiting: list[pa.RecordBatch] = []
-    rows = size = 0
     for batch in batches:
-        while batch.num_rows:
-            part = batch.slice(0, ROWS_PER_GROUP - rows)
-            batch = batch.slice(part.num_rows)
-            waiting.append(part)
-            rows, size = rows + part.num_rows, size + part.nbytes
-            if rows == ROWS_PER_GROUP or size >= BYTES_PER_GROUP:
-                yield pa.Table.from_batches(waiting, schema)
-                waiting, rows, size = [], 0, 0
+        start = 0
+        for end, image_id in enumerate(batch["image_id"].to_pylist(), 1):
+            rows += 1
+            if _ends_shard(image_id, rows):
+                waiting.append(batch.slice(start, end - start))
+                yield number, pa.concat_batches(waiting)
+                number, start, waiting = number + 1, end, []
+                rows = size = 0
+        if rest := batch.slice(start):
+            waiting.append(rest)
+            size += rest.nbytes
+            if size >= BYTES_PER_GROUP:
+                yield number, pa.concat_batches(waiting)
+                waiting, size = [], 0
     if waiting:
-        yield pa.Table.from_batches(waiting, schema)
+        yield number, pa.concat_batches(waiting)
+
+
+def _ends_shard(image_id: str, rows: int) -> bool:
+    """Content-defined chunking (Muthitacharoen et al., A low-bandwidth network file system)."""
+    return rows >= MAX_ROWS or (
+        rows >= MIN_ROWS and zlib.crc32(image_id.encode()) % USUAL_ROWS == 0
+    )
 
 
 class Shards:
@@ -213,10 +245,7 @@ class Shards:
     def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Row groups in order, with all columns or those named; memory holds one."""
         for path in self.paths:
-            with readable(path), pq.ParquetFile(path) as file:
-                for group in range(file.num_row_groups):
-                    table = file.read_row_group(group, columns).combine_chunks()
-                    yield from table.to_batches()
+            yield from shard_batches(path, columns)
 
     def take(self, image_ids: set[str]) -> Iterator[dict[str, Any]]:
         """The rows of `image_ids`, all columns; only row groups that hold one are read whole."""
@@ -236,6 +265,25 @@ class Shards:
         if split is not None:
             batches = (rows.filter(pc.equal(rows["split"], split)) for rows in batches)
         return pa.Table.from_batches(batches).select(columns)
+
+
+def shard_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The row groups of one shard. Errors: `UserError` when it is missing or damaged."""
+    with readable(path), pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, columns).combine_chunks()
+            yield from table.to_batches()
+
+
+def read_rows(path: Path, columns: list[str]) -> pa.RecordBatch:
+    """`columns` of a whole shard. Errors: `UserError` when it is missing or damaged."""
+    return pa.concat_batches(list(shard_batches(path, columns)))
+
+
+def shard_ids(path: Path) -> list[str]:
+    """The image_ids of a shard, in order. Errors: `UserError` when it is missing or damaged."""
+    ids: list[str] = read_rows(path, ["image_id"])["image_id"].to_pylist()
+    return ids
 
 
 @contextmanager

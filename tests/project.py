@@ -54,7 +54,10 @@ class Project:
 
     def command(self, stage: str) -> list[str]:
         """The command of a stage of dvc.yaml, to run without dvc."""
-        return YAML(typ="safe").load(self.folder / "dvc.yaml")["stages"][stage]["cmd"].split()
+        yaml = YAML(typ="safe")
+        launcher = yaml.load(self.folder / "params.yaml")["launcher"]
+        command = yaml.load(self.folder / "dvc.yaml")["stages"][stage]["cmd"]
+        return command.replace("${launcher}", launcher).split()
 
     def run(self, *command: str, status: int = 0) -> str:
         """Run a command there; its output, both streams. The exit status must be `status`."""

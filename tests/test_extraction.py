@@ -1,26 +1,24 @@
+"""From encoded pictures to vectors: the same as a plain loop's, in order, whatever runs beside."""
+
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from PIL import Image
-from torchvision.transforms import v2
+from timm.data import create_transform
 
 from pipeline.backbones import PACKAGED, make_backbone
-from pipeline.extraction import Extractor, choose_device
+from pipeline.extraction import Execution, Extractor, choose_device
 from pipeline.images import PictureError, decode_rgb
-from pipeline.stages.features import extract
-from pipeline.tables import Shards, from_vectors, images_schema, vectors_schema, write_shards
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+BACKBONES = {"tf_efficientnet_lite0": "packaged", "resnet18": "random", "resnet50": "random"}
 
 
 def backbone(name, weights):
     return make_backbone(name, weights, pretrained_dir=Path("none"), seed=0)
-
-
-BACKBONES = {"tf_efficientnet_lite0": "packaged", "resnet18": "random", "resnet50": "random"}
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +28,10 @@ def backbones():
 
 @pytest.fixture(scope="module")
 def small(backbones):
-    """Extractor arguments -> an extractor of the packaged backbone."""
+    """Execution arguments -> an extractor of the packaged backbone's pooled features."""
 
-    def make(layer="pooled", batch_size=4, device="cpu"):
-        return Extractor(backbones[PACKAGED], layer=layer, device=device, batch_size=batch_size)
+    def make(**execution):
+        return Extractor(backbones[PACKAGED], layer="pooled", execution=Execution(**execution))
 
     return make
 
@@ -57,54 +55,75 @@ def pictures(encode):
     ]
 
 
-def reference(backbone, data, layer):
-    """One picture through torchvision's transforms and the trunk, in float32."""
+def vectors(extractor, pictures):
+    """(N, D) float16."""
+    return np.concatenate(list(extractor.vectors(pictures)))
+
+
+def reference(backbone, data, layer, resize):
+    """One picture through timm's own preprocessing and the trunk, in float32."""
     recipe = backbone.recipe
-    prepare = v2.Compose(
-        [
-            v2.Resize(
-                (recipe.input_size, recipe.input_size),
-                interpolation=v2.InterpolationMode(recipe.interpolation),
-            ),
-            v2.ToImage(),
-            v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(recipe.mean, recipe.std),
-        ]
-    )
+    prepare = create_transform(
+        recipe.input_size, interpolation=recipe.interpolation, mean=recipe.mean, std=recipe.std,
+        crop_pct=1.0 if resize == "squash" else recipe.crop_pct,
+        crop_mode="squash" if resize == "squash" else "center",
+    )  # fmt: skip
     with torch.inference_mode():
         maps = backbone.trunk.forward_features(prepare(decode_rgb(data))[None])
         return (maps.flatten(1) if layer == "spatial" else maps.mean((2, 3)))[0].numpy()
 
 
-@pytest.mark.parametrize("layer", ["spatial", "pooled"])
+@pytest.mark.parametrize(("layer", "resize"), [("spatial", "squash"), ("pooled", "crop")])
 @pytest.mark.parametrize("name", BACKBONES)
-def test_vectors_are_those_of_a_plain_loop(backbones, pictures, name, layer):
-    extractor = Extractor(backbones[name], layer=layer, device="cpu", batch_size=3)
-    found = list(extractor.vectors(pictures))
-    assert len(found) == len(pictures)
+def test_vectors_are_those_of_timms_preprocessing(backbones, pictures, name, layer, resize):
+    extractor = Extractor(backbones[name], layer=layer, resize=resize, precision="float32")
+    found = vectors(extractor, pictures)
+    assert found.dtype == np.float16
     for vector, data in zip(found, pictures, strict=True):
-        expected = reference(backbones[name], data, layer)
-        assert vector.dtype == np.float16
+        expected = reference(backbones[name], data, layer, resize)
         assert vector.shape == (extractor.dimension,) == expected.shape
         scale = np.abs(expected).max()
         np.testing.assert_allclose(vector, expected, rtol=2e-3, atol=1e-3 * scale)
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 5, 64])
-def test_the_batch_size_changes_nothing(small, pictures, batch_size):
-    expected = np.stack(list(small(batch_size=4).vectors(pictures))).astype(float)
-    found = np.stack(list(small(batch_size=batch_size).vectors(pictures))).astype(float)
-    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-3)
-
-
-def test_the_order_is_kept(small, picture):
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_change_no_bit_and_keep_the_order(small, picture, threads):
     """Large and small pictures in turn, so that threads finish out of order."""
-    data = [picture(i, size=(1500, 1500) if i % 3 == 0 else (9, 9)) for i in range(12)]
-    found = np.stack(list(small().vectors(data))).astype(float)
-    alone = np.stack([next(small(batch_size=1).vectors([item])) for item in data]).astype(float)
-    np.testing.assert_allclose(found, alone, rtol=2e-3, atol=2e-3)
-    distances = np.abs(found[:, None] - alone).max(2)
-    assert (distances.argmin(1) == np.arange(12)).all()
+    data = [picture(i, size=(1500, 1500) if i % 3 == 0 else (9, 9)) for i in range(13)]
+    alone = vectors(small(batch_size=2, threads=1), data)
+    assert vectors(small(batch_size=2, threads=threads), data).tobytes() == alone.tobytes()
+    assert len({row.tobytes() for row in alone}) == len(data)
+
+
+@pytest.mark.parametrize("start", [0, 1, 3])
+def test_a_vector_does_not_depend_on_its_batch(small, pictures, start):
+    whole = vectors(small(batch_size=4), pictures)
+    part = vectors(small(batch_size=4), pictures[start:])
+    assert part.tobytes() == whole[start:].tobytes()
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 64])
+def test_the_batch_size_changes_rounding_alone(small, pictures, batch_size):
+    expected = vectors(small(batch_size=4), pictures).astype(float)
+    found = vectors(small(batch_size=batch_size), pictures).astype(float)
+    np.testing.assert_allclose(found, expected, rtol=2e-2, atol=2e-2)
+
+
+def test_memory_holds_a_few_batches(small, pictures):
+    """Of endless pictures no more is taken than a few batches before what was asked for."""
+    taken = 0
+
+    def endless():
+        nonlocal taken
+        while True:
+            taken += 1
+            yield pictures[1]
+
+    running = small(batch_size=2, threads=2).vectors(endless())
+    for _ in range(5):
+        next(running)
+    running.close()
+    assert taken <= 2 * (5 + 2 + 2)
 
 
 def test_no_pictures(small):
@@ -116,23 +135,33 @@ def test_a_picture_that_cannot_be_decoded(small, pictures):
         list(small().vectors([pictures[0], b"text"]))
 
 
-def test_pixels_at_the_input_size(small, encode):
-    array = small().prepare(encode(Image.new("RGB", (30, 50), (10, 20, 30))))
-    assert (array.shape, array.dtype) == ((224, 224, 3), np.uint8)
-    assert (array == [10, 20, 30]).all()
-
-
 def test_values_beyond_float16_are_clipped(refused):
     network = backbone("resnet18", "random")
-    extractor = Extractor(network, layer="pooled", device="cpu", batch_size=1)
-    white = np.full((1, 224, 224, 3), 255, np.uint8)
+    white = torch.full((1, 224, 224, 3), 255, dtype=torch.uint8)
+
+    def forward():
+        return Extractor(network, layer="pooled").forward(white)
+
     network.trunk.layer4[1].bn2.weight.fill_(1e9)
-    found = extractor.forward(white)
+    found = forward()
     assert found.max() == np.finfo(np.float16).max
     assert np.isfinite(found).all()
     network.trunk.layer4[1].bn2.weight.fill_(np.nan)
-    with refused("resnet18", "not finite", "features.weights (random)"):
-        extractor.forward(white)
+    with refused("resnet18 (random)", "not finite", "features.weights"):
+        forward()
+
+
+def test_provenance_names_what_decides_the_vectors(backbones):
+    recipe = backbones["resnet18"].recipe
+    extractor = Extractor(
+        backbones["resnet18"], layer="pooled", resize="crop", scaled_decoding=True,
+        precision="float32", execution=Execution(batch_size=3, threads=1),
+    )  # fmt: skip
+    assert extractor.provenance == {
+        "backbone": "resnet18", "digest": recipe.digest, "layer": "pooled", "resize": "crop",
+        "scaled_decoding": True, "decoder": "cpu", "precision": "float32",
+    }  # fmt: skip
+    assert extractor.mode == "cpu in float32"
 
 
 def test_devices(refused):
@@ -148,29 +177,5 @@ def test_devices(refused):
 def test_no_cuda(small, refused):
     with refused("features.device is cuda,", "0 CUDA devices"):
         small(device="cuda")
-
-
-def test_the_rows_of_the_stage(small, pictures, tmp_path):
-    rows = [
-        {
-            "image_id": f"id {i}",
-            "image": {"bytes": data, "path": f"{i}"},
-            "labels": ["a", "b"][: 1 + i % 2],
-            "artist": None,
-            "split": ["train", "test"][i % 2],
-            "width": 1,
-            "height": 1,
-        }
-        for i, data in enumerate(pictures)
-    ]
-    schema = images_schema(classes=["a", "b"])
-    write_shards(tmp_path / "images", schema, [pa.RecordBatch.from_pylist(rows, schema)])
-    extractor = small()
-    schema = vectors_schema("features", np.float16, extractor.dimension)
-    batches = extract(Shards(tmp_path / "images"), extractor, schema)
-    write_shards(tmp_path / "features", schema, batches)
-    table = Shards(tmp_path / "features").read(["image_id", "labels", "split", "features"])
-    found = from_vectors(table["features"])
-    assert found.tobytes() == np.stack(list(extractor.vectors(pictures))).tobytes()
-    columns = ["image_id", "labels", "split"]
-    assert table.select(columns).to_pylist() == [{c: row[c] for c in columns} for row in rows]
+    with refused("features.decoder is cuda", "device is cpu"):
+        small(decoder="cuda")

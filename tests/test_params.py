@@ -42,7 +42,15 @@ RUN = """\
     repeats: 2
     seed: 0
 """
+PCA = """\
+pca:
+  components: 100
+  whiten: false
+  sample: none
+  seed: 0
+"""
 TEXT = f"""\
+launcher: python
 ingest:
   input: data/raw
 {GENERATED}  max_megapixels: 100
@@ -56,11 +64,14 @@ features:
   weights: imagenet
   seed: 0
   layer: spatial
+  resize: squash
+  scaled_decoding: false
+  precision: auto
+  decoder: cpu
+  compile: auto
   batch_size: 32
   device: auto
-pca:
-  components: 100
-classifiers:
+{PCA}classifiers:
 {RUN}evaluate:
   bootstrap: 1000
   seed: 0
@@ -132,7 +143,11 @@ def test_values_do_not_change(written):
         ("    kind: snn\n", "", ["classifiers.snn.kind is missing"]),
         ("kind: generated", "kind: web", ["ingest.source.kind is 'web'", "'generated', 'folder'"]),
         ("    epochs: 30\n", "", ["epochs is missing in classifiers.snn"]),
-        ("pca:\n  components: 100\n", "", ["pca is missing in the file"]),
+        (
+            "pca:\n  components: 100\n  whiten: false\n  sample: none\n  seed: 0\n",
+            "",
+            ["pca is missing in the file"],
+        ),
         (
             "components: 100",
             "components: 0",
@@ -195,7 +210,7 @@ def test_wrong_values_of_a_folder_source(written, refused, old, new, parts):
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        (TEXT.replace("    seed: 1\n", "    seed: 1\n    seed: 2\n"), ["line 15", '"seed"']),
+        (TEXT.replace("    seed: 1\n", "    seed: 1\n    seed: 2\n"), ["line 16", '"seed"']),
         ("ingest: [", ["line 1 is not valid YAML"]),
         ("ingest:\n\tinput: x", ["line 2 is not valid YAML"]),
         ("ingest: !!python/object:os.system x", ["line 1 is not valid YAML", "tag"]),
@@ -229,7 +244,12 @@ def check(path):
 def test_the_command_prints_what_it_understood(tmp_path):
     done = check(PARAMS)
     assert (done.returncode, done.stderr) == (0, "")
-    assert YAML(typ="safe").load(done.stdout)["pca"] == {"components": 100}
+    assert YAML(typ="safe").load(done.stdout)["pca"] == {
+        "components": 100,
+        "whiten": False,
+        "sample": "none",
+        "seed": 0,
+    }
     (tmp_path / "again.yaml").write_text(done.stdout, encoding="utf-8")
     assert load_params(tmp_path / "again.yaml") == load_params(PARAMS)
 

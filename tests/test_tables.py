@@ -8,8 +8,9 @@ from PIL import Image
 
 from pipeline.tables import (
     IMAGES,
+    MAX_ROWS,
     METADATA_KEY,
-    ROWS_PER_GROUP,
+    MIN_ROWS,
     Shards,
     from_vectors,
     images_schema,
@@ -17,6 +18,7 @@ from pipeline.tables import (
     read_file,
     replacing,
     scratch,
+    shard_ids,
     to_vectors,
     vector_rows,
     vectors_schema,
@@ -73,27 +75,44 @@ def test_vectors_come_back_bit_for_bit(tmp_path, dtype, size):
     assert table.select(["image_id", "labels", "split"]).to_pylist() == identity(1100).to_pylist()
 
 
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [(1, [1]), (511, [511]), (512, [512]), (513, [512, 1]), (1100, [512, 512, 76])],
-)
-@pytest.mark.parametrize("size", [64, 512, 1100])
-def test_shards_and_row_groups(tmp_path, rows, expected, size):
+@pytest.mark.parametrize("rows", [1, 31, 256, 1100])
+@pytest.mark.parametrize("size", [1, 64, 1100])
+def test_shards_and_row_groups(tmp_path, rows, size):
     shards = write(tmp_path / "x", vectors(rows, np.float16), size=size)
     assert shards.rows == rows
+    counts = [pq.read_metadata(path).num_rows for path in shards.paths]
     assert [path.name for path in shards.paths] == [
-        f"part-{i:05}.parquet" for i in range(len(expected))
+        f"part-{i:05}.parquet" for i in range(len(counts))
     ]
-    for path, count in zip(shards.paths, expected, strict=True):
-        stored = pq.read_metadata(path)
-        groups = [stored.row_group(i).num_rows for i in range(stored.num_row_groups)]
-        assert sum(groups) == count
-        assert all(group == ROWS_PER_GROUP for group in groups[:-1])
-    assert [rows.num_rows for rows in shards.batches()] == [
-        min(ROWS_PER_GROUP, count - start)
-        for count in expected
-        for start in range(0, count, ROWS_PER_GROUP)
-    ]
+    assert all(MIN_ROWS <= count <= MAX_ROWS for count in counts[:-1])
+    assert [rows.num_rows for rows in shards.batches()] == counts
+
+
+def test_a_long_shard_has_several_row_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.tables.BYTES_PER_GROUP", 2000)
+    shards = write(tmp_path / "x", vectors(600, np.float32), size=10)
+    whole = write(tmp_path / "y", vectors(600, np.float32), size=600)
+    assert len(list(shards.batches())) > 2 * len(shards.paths)
+    assert [shard_ids(path) for path in shards.paths] == [shard_ids(path) for path in whole.paths]
+
+
+@pytest.mark.parametrize("position", [0, 500, 1099])
+def test_a_picture_more_changes_one_shard(tmp_path, position):
+    """Its own, or that one and the next where its shard now ends with it."""
+    ids = [f"{i:016x}" for i in range(1100)]
+    schema = vectors_schema("v", np.float32, 1)
+
+    def shards(name, ids):
+        columns = {"image_id": ids, "labels": [["a"]] * len(ids), "split": ["train"] * len(ids)}
+        values = np.ones((len(ids), 1), np.float32)
+        batch = vector_rows(pa.RecordBatch.from_pydict(columns), values, schema)
+        write_shards(tmp_path / name, schema, [batch])
+        return [tuple(shard_ids(path)) for path in Shards(tmp_path / name).paths]
+
+    before = shards("before", ids)
+    after = shards("after", [*ids[:position], "the new one", *ids[position:]])
+    assert len(set(after) - set(before)) <= 2
+    assert len(before) > 5
 
 
 def test_no_rows_make_no_shards(tmp_path, refused):

@@ -1,53 +1,65 @@
-"""Stage features: data/images, models/backbone -> data/features."""
+"""Stage features: data/images, models/backbone -> data/features, only what is missing there."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+import argparse
+import time
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-
 from pipeline.backbones import Backbone
-from pipeline.console import progress, run
-from pipeline.extraction import Extractor
-from pipeline.params import load_params
-from pipeline.tables import Shards, vector_rows, vectors_schema, write_shards
+from pipeline.console import run
+from pipeline.distributed import World
+from pipeline.extraction import Execution, Extractor, choose_device
+from pipeline.incremental import extract, plan
+from pipeline.parallel import cores
+from pipeline.params import Features, load_params
+from pipeline.tables import Shards
+from pipeline.vectors import VectorStore
 
 
-def extract(images: Shards, extractor: Extractor, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Rows of `schema` for all pictures, in the order of `images`."""
-    for rows in images.batches(["image_id", "image", "labels", "split"]):
-        pictures = rows["image"].field("bytes").to_pylist()
-        yield vector_rows(rows, np.stack(list(extractor.vectors(pictures))), schema)
+def make_extractor(backbone: Backbone, params: Features, world: World) -> Extractor:
+    """The extractor of `params`, on this process's part of the machine."""
+    return Extractor(
+        backbone,
+        layer=params.layer,
+        resize=params.resize,
+        scaled_decoding=params.scaled_decoding,
+        precision=params.precision,
+        execution=Execution(
+            device=str(choose_device(params.device, local_rank=world.local_rank)),
+            decoder=params.decoder,
+            batch_size=params.batch_size,
+            compile=params.compile,
+            threads=max(1, cores() // world.local_size),
+        ),
+    )
 
 
 def main() -> None:
-    images_dir, backbone_path, features_dir = map(Path, sys.argv[1:])
-    params = load_params().features
-    images = Shards(images_dir)
-    backbone = Backbone.load(backbone_path)
-    extractor = Extractor(
-        backbone, layer=params.layer, device=params.device, batch_size=params.batch_size
+    parser = argparse.ArgumentParser(prog="python -m pipeline.stages.features", description=__doc__)
+    for name in ("images_dir", "backbone_path", "features_dir"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--shard", metavar="I/N", help="do the I-th (from 0) of N shares alone")
+    arguments = parser.parse_args()
+    world = World.parse(arguments.shard) if arguments.shard else World.from_env()
+    what = "features" if world.size == 1 else f"features {world.rank}/{world.size}"
+    images = Shards(arguments.images_dir)
+    extractor = make_extractor(
+        Backbone.load(arguments.backbone_path), load_params().features, world
     )
-    schema = vectors_schema(
-        "features",
-        np.float16,
-        extractor.dimension,
-        classes=images.metadata["classes"],
-        layer=params.layer,
-        backbone=backbone.recipe.name,
-        digest=backbone.recipe.digest,
+    store = VectorStore.of(arguments.features_dir, extractor.dimension, extractor.provenance)
+    work = plan(images, store, world)
+    extractor.expect(work.new)
+    start = time.perf_counter()
+    extract(work, store, extractor, what=what)
+    seconds = time.perf_counter() - start
+    if not work.pictures:
+        print(f"{what}: idle, {len(images.paths)} shards are fewer than {world.size} processes")
+        return
+    print(
+        f"{what}: {work.pictures} x {store.dimension} {extractor.provenance['layer']}, {work.new} "
+        f"computed in {seconds:.1f} s ({work.new / seconds:.0f}/s) on {extractor.mode}"
     )
-    batches = progress(
-        extract(images, extractor, schema),
-        what="features",
-        total=images.rows,
-        size=lambda rows: rows.num_rows,
-    )
-    count = write_shards(features_dir, schema, batches)
-    print(f"features: {count} x {extractor.dimension} {params.layer} on {extractor.device.type}")
 
 
 if __name__ == "__main__":

@@ -1,55 +1,113 @@
-"""Stage pca: data/features -> models/pca, data/components, reports/explained_variance.csv."""
+"""Stage pca: data/images, data/features -> models/pca, data/components, explained_variance.csv."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline.console import run
-from pipeline.decomposition import PCA, components_digest, save_pca
+from pipeline.decomposition import StreamingPCA, components_digest, save_pca
+from pipeline.distributed import World
 from pipeline.errors import UserError
+from pipeline.parallel import ordered_map
 from pipeline.params import Pca, load_params
 from pipeline.tables import (
     Shards,
-    from_vectors,
+    read_rows,
     replacing,
+    shard_ids,
+    temporary_name,
     vector_rows,
     vectors_schema,
-    write_shards,
+    write_shard,
 )
+from pipeline.vectors import VectorStore
+
+AHEAD = 3  # shards that are read in threads while one is worked on
 
 
-def fit(features: Shards, params: Pca) -> PCA | None:
+def fit(images: Shards, features: VectorStore, params: Pca, world: World) -> StreamingPCA | None:
     """The PCA of the training pictures; None for `components: none`.
 
     Errors: `UserError` when there are more components than training pictures or features.
     """
     if params.components == "none":
         return None
-    training = from_vectors(features.read(["features"], split="train")["features"])
-    limit = min(training.shape)
+    paths = world.share(images.paths)
+    count = np.array([sum(int(is_training(path).sum()) for path in paths)])
+    world.sum(count)
+    rows, sample = int(count[0]), None if params.sample == "none" else params.sample
+    limit = min(rows, features.dimension, sample or rows)
     if params.components > limit:
+        drawn = f", of which {sample} are drawn (pca.sample)," if sample and sample < rows else ""
         raise UserError(
-            f"pca.components is {params.components}, but {training.shape[0]} training pictures of "
-            f"{training.shape[1]} features allow at most {limit}: lower it, or use none"
+            f"pca.components is {params.components}, but {rows} training pictures{drawn} of "
+            f"{features.dimension} features allow at most {limit}: lower it, or use none"
         )
-    return PCA(params.components).fit(training)
+
+    def training(path: Path) -> NDArray[np.float16]:
+        kept = is_training(path)
+        return features.read(shard_ids(path))[kept] if kept.any() else nothing
+
+    def blocks() -> Iterator[NDArray[np.float16]]:
+        return (block for block in ordered_map(training, paths, ahead=AHEAD) if len(block))
+
+    nothing = np.empty((0, features.dimension), np.float16)
+    pca = StreamingPCA(
+        params.components, whiten=params.whiten, sample=sample, random_state=params.seed
+    )
+    return pca.fit_stream(blocks, world=world)
 
 
-def project(features: Shards, pca: PCA | None, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Rows of `schema` for all pictures, in the order of `features`."""
-    for rows in features.batches():
-        vectors = from_vectors(rows["features"])
+def is_training(path: Path) -> NDArray[np.bool_]:
+    """Which pictures of a shard are for training, (n,)."""
+    training: NDArray[np.bool_] = read_rows(path, ["split"])["split"].to_numpy(False) == "train"
+    return training
+
+
+def project(
+    images: Shards,
+    features: VectorStore,
+    pca: StreamingPCA | None,
+    schema: pa.Schema,
+    folder: Path,
+    *,
+    world: World,
+) -> None:
+    """Write this process's share of the components, a shard for each of `images`."""
+
+    def read(path: Path) -> tuple[str, pa.RecordBatch, NDArray[np.float16]]:
+        rows = read_rows(path, ["image_id", "labels", "split"])
+        return path.name, rows, features.read(rows["image_id"].to_pylist())
+
+    for name, rows, vectors in ordered_map(read, world.share(images.paths), ahead=AHEAD):
         components = vectors.astype(np.float32) if pca is None else pca.transform(vectors)
-        yield vector_rows(rows, components, schema)
+        write_shard(folder / name, schema, [vector_rows(rows, components, schema)])
 
 
-def explained_variance(pca: PCA | None) -> pd.DataFrame:
+@contextmanager
+def replacing_together(folder: Path, world: World) -> Iterator[Path]:
+    """A temporary folder, one for all processes, that replaces `folder` when all are through."""
+    if world.rank > 0:
+        world.barrier()
+        yield temporary_name(folder)
+        world.barrier()
+        return
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        world.barrier()
+        yield temporary
+        world.barrier()
+
+
+def explained_variance(pca: StreamingPCA | None) -> pd.DataFrame:
     """Columns component (from 1), ratio, cumulative; no rows without a PCA."""
     ratios = np.empty(0) if pca is None else pca.explained_variance_ratio_.astype(float)
     numbers = np.arange(1, len(ratios) + 1)
@@ -58,20 +116,25 @@ def explained_variance(pca: PCA | None) -> pd.DataFrame:
 
 
 def main() -> None:
-    features_dir, model_path, components_dir, variance_file = map(Path, sys.argv[1:])
-    features = Shards(features_dir)
-    pca = fit(features, load_params().pca)
-    length = features.schema.field("features").type.list_size if pca is None else pca.n_components_
-    extraction = {key: features.metadata[key] for key in ("layer", "backbone", "digest")}
-    digest = components_digest(pca, **extraction)
-    schema = vectors_schema(
-        "components",
-        np.float32,
-        length,
-        classes=features.metadata["classes"],
-        components_digest=digest,
-    )
-    write_shards(components_dir, schema, project(features, pca, schema))
+    images_dir, features_dir, model_path, components_dir, variance_file = map(Path, sys.argv[1:])
+    images, features = Shards(images_dir), VectorStore.open(features_dir)
+    world = World.from_env()
+    with world.connected():
+        pca = fit(images, features, load_params().pca, world)
+        length = features.dimension if pca is None else pca.n_components_
+        extraction = features.provenance
+        digest = components_digest(pca, **extraction)
+        schema = vectors_schema(
+            "components",
+            np.float32,
+            length,
+            classes=images.metadata["classes"],
+            components_digest=digest,
+        )
+        with replacing_together(components_dir, world) as folder:
+            project(images, features, pca, schema, folder, world=world)
+    if world.rank > 0:
+        return
     variance = explained_variance(pca)
     with replacing(variance_file) as temporary:
         variance.to_csv(temporary, index=False)

@@ -1,0 +1,83 @@
+"""Encoded pictures -> what a backbone sees: decoded, resized, cut."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torchvision.io import ImageReadMode, decode_jpeg
+
+from pipeline.backbones import Recipe
+from pipeline.images import decode_rgb, is_plain_jpeg
+
+Resize = Literal["squash", "crop"]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How a picture comes to the recipe's input size S.
+
+    resize: "squash" (the whole picture to S x S) or "crop" (its middle, as the weights' own
+    evaluation does). scaled: JPEGs of more than twice the size that is needed are decoded at 1/2,
+    1/4 or 1/8 of theirs.
+    """
+
+    recipe: Recipe
+    resize: Resize
+    scaled: bool
+
+    def array(self, data: bytes) -> NDArray[np.uint8]:
+        """One picture, by Pillow: (S, S, 3) RGB. Errors: `PictureError`."""
+        needed = max(self._resized(1, 1))
+        image = decode_rgb(data, at_least=2 * needed if self.scaled else None)
+        width, height = self._resized(*image.size)
+        image = image.resize((width, height), Image.Resampling[self.recipe.interpolation.upper()])
+        side = self.recipe.input_size
+        left, top = round((width - side) / 2), round((height - side) / 2)
+        return np.array(image.crop((left, top, left + side, top + side)))
+
+    def batch_on(self, device: torch.device, pictures: Sequence[bytes]) -> Tensor:
+        """(N, S, S, 3) uint8 on `device`: JPEGs are decoded and resized there, all else by Pillow.
+
+        Errors: `PictureError`; RuntimeError for a JPEG that the device's decoder cannot read.
+        """
+        side = self.recipe.input_size
+        pixels = torch.empty(len(pictures), side, side, 3, dtype=torch.uint8, device=device)
+        plain = [i for i, data in enumerate(pictures) if is_plain_jpeg(data)]
+        for i in set(range(len(pictures))) - set(plain):
+            pixels[i] = torch.tensor(self.array(pictures[i]), device=device)
+        if plain:
+            encoded = [torch.frombuffer(bytearray(pictures[i]), dtype=torch.uint8) for i in plain]
+            with warnings.catch_warnings(action="ignore"):  # it announces its successor
+                decoded = decode_jpeg(encoded, ImageReadMode.RGB, device=device)
+            for i, image in zip(plain, decoded, strict=True):
+                pixels[i] = self._cut(image)
+        return pixels
+
+    def _cut(self, image: Tensor) -> Tensor:
+        """(3, H, W) uint8 -> (S, S, 3) uint8, on its device."""
+        width, height = self._resized(image.shape[2], image.shape[1])
+        resized = nn.functional.interpolate(
+            image[None].float(), (height, width), mode=self.recipe.interpolation, antialias=True
+        )[0].permute(1, 2, 0)
+        side = self.recipe.input_size
+        left, top = round((width - side) / 2), round((height - side) / 2)
+        cut = resized[top : top + side, left : left + side]
+        return cut.round().clamp(0, 255).to(torch.uint8)
+
+    def _resized(self, width: int, height: int) -> tuple[int, int]:
+        """The size before the cut, at least S x S."""
+        side = self.recipe.input_size
+        if self.resize == "squash":
+            return side, side
+        shorter = int(side / self.recipe.crop_pct)
+        if width < height:
+            return shorter, int(shorter * height / width)
+        return int(shorter * width / height), shorter
