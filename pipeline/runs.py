@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
 from pipeline.errors import UserError
+from pipeline.models import loading_model, save_model
 from pipeline.nn.boosting import BoostedClassifier
 from pipeline.nn.classifiers import AdamClassifier, SNNClassifier
 from pipeline.nn.estimator import NetworkClassifier
 from pipeline.params import AdamRun, BoostedRun, Run, SnnRun
-from pipeline.tables import replacing
 
 Array = NDArray[np.float32]
 
@@ -57,31 +54,20 @@ class TrainedRun:
     def save(self, path: Path, *, run: Run, **provenance: Any) -> None:
         """Write arrays to `path` (safetensors), parameters and provenance beside it (.json)."""
         tensors = {"mean": self.mean, "scale": self.scale, **self.estimator.state_dict()}
-        with replacing(path) as temporary:
-            safetensors.numpy.save_file(tensors, temporary)
-        stored = {
-            **provenance,
-            "multilabel": self.estimator.multilabel_,
-            "run": run.model_dump(),
-        }
-        with replacing(path.with_suffix(".json")) as temporary:
-            temporary.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        multilabel = self.estimator.multilabel_
+        save_model(path, tensors, **provenance, multilabel=multilabel, run=run.model_dump())
 
 
 def load_run(path: Path) -> tuple[TrainedRun, dict[str, Any]]:
     """The run that `TrainedRun.save` wrote and its provenance. Errors: `UserError`."""
-    try:
-        stored: dict[str, Any] = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    with loading_model(path) as (tensors, stored):
         model, _ = CLASSIFIERS[stored["run"]["kind"]]
         run = model.model_validate(stored["run"])
-        tensors = safetensors.numpy.load_file(path)
         mean, scale = tensors.pop("mean"), tensors.pop("scale")
         estimator = make_estimator(run, seed=run.seed).load_state_dict(
             tensors, classes=np.arange(len(stored["classes"])), multilabel=stored["multilabel"]
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise UserError(f"{path} cannot be loaded ({error}): run `dvc repro`") from None
-    return TrainedRun(estimator, mean, scale), stored
+        return TrainedRun(estimator, mean, scale), stored
 
 
 def make_estimator(run: Run, *, seed: int) -> NetworkClassifier:

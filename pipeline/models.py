@@ -1,0 +1,42 @@
+"""The files of a model: tensors as safetensors, all else as JSON beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from pipeline.errors import UserError
+from pipeline.tables import replacing
+
+Tensors = dict[str, NDArray[Any]]
+
+
+def save_model(path: Path, tensors: Mapping[str, NDArray[Any]], **stored: Any) -> None:
+    """Write `path`, which ends in .safetensors, and the .json beside it."""
+    with replacing(path) as temporary:
+        safetensors.numpy.save_file(dict(tensors), temporary)
+    with replacing(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+@contextmanager
+def loading_model(path: Path) -> Iterator[tuple[Tensors, dict[str, Any]]]:
+    """What `save_model` wrote, to make the model of within the block.
+
+    Errors: `UserError` when a file is missing or damaged, or the block cannot make sense of them.
+    """
+    try:
+        stored = json.loads(path.with_suffix(".json").read_text("utf-8"))
+        yield safetensors.numpy.load_file(path), stored
+    except (
+        OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(f"{path} cannot be loaded ({reason}): run `dvc repro`") from None
