@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.backbones import Backbone
+from pipeline.devices import Precision, choose_device, choose_precision
 from pipeline.errors import UserError
-from pipeline.inference import Inference, Layer, Precision, choose_precision
+from pipeline.inference import Inference, Layer
 from pipeline.parallel import cores, ordered_map
 from pipeline.preparation import Preparation, Resize
 
@@ -200,18 +201,3 @@ def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
     remaining = iter(items)
     while batch := list(islice(remaining, size)):
         yield batch
-
-
-def choose_device(name: str, *, local_rank: int = 0) -> torch.device:
-    """The torch device of `features.device`; of several processes each takes a GPU in turn."""
-    count = torch.cuda.device_count()
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
-    if device.type == "cuda" and (device.index or 0) >= count:
-        raise UserError(
-            f"features.device is {name}, but {count} CUDA devices are here: use auto or cpu"
-        )
-    if name == "cuda":
-        device = torch.device("cuda", local_rank % count)
-    return device

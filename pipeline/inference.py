@@ -17,7 +17,6 @@ from pipeline.backbones import Backbone
 from pipeline.errors import UserError
 
 Layer = Literal["spatial", "pooled"]
-Precision = Literal["auto", "float32", "bfloat16"]
 
 # Compiling took 9 to 22 s for the backbones measured. Tried when the work takes three times that,
 # it costs a third more at worst, where compiled code turns out no faster.
@@ -136,20 +135,6 @@ class _Network(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         images = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
         return self._features(images.to(self.precision)).float()
-
-
-def choose_precision(name: Precision, device: torch.device) -> torch.dtype:
-    """The dtype of `features.precision`; auto is bfloat16 where the hardware multiplies it."""
-    if name == "auto":
-        fast = (
-            torch.cuda.get_device_capability(device) >= (8, 0)
-            if device.type == "cuda"
-            else torch.ops.mkldnn._is_mkldnn_bf16_supported()
-            and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-        )
-        name = "bfloat16" if fast else "float32"
-    dtype: torch.dtype = getattr(torch, name)
-    return dtype
 
 
 @torch.no_grad()

@@ -248,6 +248,12 @@ def test_too_many_components(fitted, n_components):
         fitted(correlated(20, 500), n_components=n_components)
 
 
+@pytest.mark.parametrize("options", [{"n_passes": 0}, {"n_oversamples": -1}])
+def test_options_that_are_refused(options):
+    with pytest.raises(ValueError, match=r"n_passes=.* at least 1, n_oversamples=.* at least 0"):
+        StreamingPCA(2, **options).fit(correlated(20, 500))
+
+
 @pytest.mark.parametrize(
     ("blocks", "message"),
     [

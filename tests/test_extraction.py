@@ -9,7 +9,7 @@ from PIL import Image
 from timm.data import create_transform
 
 from pipeline.backbones import PACKAGED, make_backbone
-from pipeline.extraction import Execution, Extractor, choose_device
+from pipeline.extraction import Execution, Extractor
 from pipeline.images import PictureError, decode_rgb
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -164,18 +164,9 @@ def test_provenance_names_what_decides_the_vectors(backbones):
     assert extractor.mode == "cpu in float32"
 
 
-def test_devices(refused):
-    assert choose_device("cpu").type == "cpu"
-    available = torch.cuda.is_available()
-    assert choose_device("auto").type == ("cuda" if available else "cpu")
-    missing = f"cuda:{torch.cuda.device_count()}"
-    with refused(f"features.device is {missing}", "use auto or cpu"):
-        choose_device(missing)
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
 def test_no_cuda(small, refused):
-    with refused("features.device is cuda,", "0 CUDA devices"):
+    with refused("device is cuda,", "0 CUDA devices"):
         small(device="cuda")
     with refused("features.decoder is cuda", "device is cpu"):
         small(decoder="cuda")

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from pipeline.backbones import PACKAGED, make_backbone
-from pipeline.inference import Inference, choose_precision, folded
+from pipeline.inference import Inference, folded
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -177,12 +177,6 @@ def test_few_seconds_of_work_are_not_compiled(tiny):
     run = Inference(tiny, layer="pooled", device=CPU, precision=torch.float32)
     run.choose(1000, batch_size=4, threads=2)
     assert not run.compiled
-
-
-def test_precision():
-    assert choose_precision("float32", CPU) == torch.float32
-    assert choose_precision("bfloat16", CPU) == torch.bfloat16
-    assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
 
 
 def test_the_trunk_given_stays_as_it_was(tiny):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pipeline.backbones import Backbone
 from pipeline.console import run
+from pipeline.devices import choose_device
 from pipeline.distributed import World
-from pipeline.extraction import Execution, Extractor, choose_device
+from pipeline.extraction import Execution, Extractor
 from pipeline.incremental import extract, plan
 from pipeline.parallel import cores
 from pipeline.params import Features, load_params
