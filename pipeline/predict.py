@@ -25,9 +25,11 @@ from pipeline.images import PictureError
 from pipeline.metrics import best_run
 from pipeline.parallel import ordered_map
 from pipeline.runs import TrainedRun, load_run
+from pipeline.sources.folder import visible_files
 from pipeline.tables import replacing
 
-BATCH = 32  # pictures per forward pass
+BATCH = 32  # pictures that are read at a time
+PER_GROUP = 1024  # pictures in a row group of --output
 SHOWN = 3  # classes per picture in the table
 
 
@@ -63,7 +65,7 @@ class Predictor:
         self.pca, extraction = load_pca(models / "pca.safetensors")
         if extraction["digest"] != backbone.recipe.digest:
             raise UserError(f"{models}/pca belongs to another backbone: run `dvc repro`")
-        if extraction.get("components_digest") != trained.get("components_digest"):
+        if extraction["components_digest"] != trained["components_digest"]:
             raise UserError(f"{path} was trained on other components: run `dvc repro`")
         self.extractor = Extractor(
             backbone,
@@ -107,10 +109,7 @@ def find_files(paths: Iterable[Path]) -> Iterator[Path]:
     """The files named and those below the folders named, hidden ones left out."""
     for path in paths:
         if path.is_dir():
-            files = (p for p in sorted(path.rglob("*")) if p.is_file())
-            yield from (
-                p for p in files if not any(x.startswith(".") for x in p.relative_to(path).parts)
-            )
+            yield from visible_files(path)
         elif path.exists():
             yield path
         else:
@@ -136,7 +135,7 @@ def write_parquet(predictions: Iterable[Prediction], path: Path) -> None:
     count = 0
     remaining = iter(predictions)
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
-        while batch := list(islice(remaining, BATCH)):
+        while batch := list(islice(remaining, PER_GROUP)):
             rows = [
                 {"path": p.path, "class": name, "probability": value}
                 for p in batch
@@ -147,7 +146,7 @@ def write_parquet(predictions: Iterable[Prediction], path: Path) -> None:
     print(f"{count} pictures: {path}")
 
 
-def readable(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+def predicted(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
     """Pass on what could be read and report the rest on stderr. Errors: `UserError` if nothing."""
     count = 0
     for prediction in predictions:
@@ -174,7 +173,7 @@ def main() -> None:
         raise UserError(f"--output is {arguments.output}: give a file that ends in .parquet")
     files = list(find_files(arguments.pictures))
     name = arguments.run or _best(arguments.metrics)
-    predictions = readable(Predictor(arguments.models, name).predict(files))
+    predictions = predicted(Predictor(arguments.models, name).predict(files))
     if arguments.output:
         write_parquet(predictions, arguments.output)
     elif arguments.json:

@@ -39,25 +39,22 @@ class Preparation:
         image = decode_rgb(data, at_least=2 * needed if self.scaled else None)
         width, height = self._resized(*image.size)
         image = image.resize((width, height), Image.Resampling[self.recipe.interpolation.upper()])
-        side = self.recipe.input_size
-        left, top = round((width - side) / 2), round((height - side) / 2)
-        return np.array(image.crop((left, top, left + side, top + side)))
+        return np.array(image.crop(self._middle(width, height)))
 
     def batch_on(self, device: torch.device, pictures: Sequence[bytes]) -> Tensor:
         """(N, S, S, 3) uint8 on `device`: JPEGs are decoded and resized there, all else by Pillow.
 
-        Errors: `PictureError`; RuntimeError for a JPEG that the device's decoder cannot read.
+        A JPEG that the device's decoder refuses goes to Pillow too. Errors: `PictureError`.
         """
         side = self.recipe.input_size
         pixels = torch.empty(len(pictures), side, side, 3, dtype=torch.uint8, device=device)
         plain = [i for i, data in enumerate(pictures) if is_plain_jpeg(data)]
-        for i in set(range(len(pictures))) - set(plain):
-            pixels[i] = torch.tensor(self.array(pictures[i]), device=device)
-        if plain:
-            encoded = [torch.frombuffer(bytearray(pictures[i]), dtype=torch.uint8) for i in plain]
-            with warnings.catch_warnings(action="ignore"):  # it announces its successor
-                decoded = decode_jpeg(encoded, ImageReadMode.RGB, device=device)
-            for i, image in zip(plain, decoded, strict=True):
+        decoded = dict(zip(plain, _decode([pictures[i] for i in plain], device), strict=True))
+        for i, data in enumerate(pictures):
+            image = decoded.get(i)
+            if image is None:
+                pixels[i] = torch.tensor(self.array(data), device=device)
+            else:
                 pixels[i] = self._cut(image)
         return pixels
 
@@ -67,10 +64,8 @@ class Preparation:
         resized = nn.functional.interpolate(
             image[None].float(), (height, width), mode=self.recipe.interpolation, antialias=True
         )[0].permute(1, 2, 0)
-        side = self.recipe.input_size
-        left, top = round((width - side) / 2), round((height - side) / 2)
-        cut = resized[top : top + side, left : left + side]
-        return cut.round().clamp(0, 255).to(torch.uint8)
+        left, top, right, bottom = self._middle(width, height)
+        return resized[top:bottom, left:right].round().clamp(0, 255).to(torch.uint8)
 
     def _resized(self, width: int, height: int) -> tuple[int, int]:
         """The size before the cut, at least S x S."""
@@ -81,3 +76,23 @@ class Preparation:
         if width < height:
             return shorter, int(shorter * height / width)
         return int(shorter * width / height), shorter
+
+    def _middle(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of the S x S in the middle."""
+        side = self.recipe.input_size
+        left, top = round((width - side) / 2), round((height - side) / 2)
+        return left, top, left + side, top + side
+
+
+def _decode(jpegs: Sequence[bytes], device: torch.device) -> list[Tensor | None]:
+    """Each (3, H, W) uint8 on `device`, or None where its decoder refuses."""
+    encoded = [torch.frombuffer(bytearray(data), dtype=torch.uint8) for data in jpegs]
+    if not encoded:
+        return []
+    with warnings.catch_warnings(action="ignore"):  # it announces its successor
+        try:
+            return list(decode_jpeg(encoded, ImageReadMode.RGB, device=device))
+        except RuntimeError:  # of one, it does not say which
+            if len(encoded) == 1:
+                return [None]
+    return [_decode([data], device)[0] for data in jpegs]

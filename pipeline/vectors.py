@@ -20,7 +20,6 @@ from pipeline.tables import (
     IMAGES,
     Shards,
     metadata,
-    read_rows,
     readable,
     shard_ids,
     with_metadata,
@@ -87,14 +86,14 @@ class VectorStore:
     def read(self, image_ids: Sequence[str]) -> NDArray[np.float16]:
         """(N, D). Errors: `UserError` when they are missing, damaged, or of another provenance."""
         path = self.path(image_ids)
-        if path.exists() and not self._fits(path):
-            with readable(path):
-                other = pq.read_schema(path)
-            raise UserError(
-                f"{path} comes from another run ({other.field('features').type}, {metadata(other)})"
-                f": delete it and run `dvc repro`"
-            )
-        column = read_rows(path, ["features"])["features"]
+        with readable(path), pq.ParquetFile(path) as file:
+            found = file.schema_arrow
+            if not self._is(found):
+                raise UserError(
+                    f"{path} comes from another run ({found.field('features').type}, "
+                    f"{metadata(found)}): delete it and run `dvc repro`"
+                )
+            column = file.read(["features"])["features"].combine_chunks()
         values = np.frombuffer(column.buffers()[1], FLOAT16).reshape(-1, self.dimension)
         return values[column.offset : column.offset + len(column)]
 
@@ -111,9 +110,11 @@ class VectorStore:
 
     def _fits(self, path: Path) -> bool:
         with suppress(OSError, pa.ArrowException):
-            schema = pq.read_schema(path)
-            return schema.equals(self.schema) and _provenance(schema) == self.provenance
+            return self._is(pq.read_schema(path))
         return False
+
+    def _is(self, schema: pa.Schema) -> bool:
+        return schema.equals(self.schema) and _provenance(schema) == self.provenance
 
 
 def _provenance(schema: pa.Schema) -> dict[str, Any]:

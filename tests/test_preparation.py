@@ -10,8 +10,8 @@ from timm.data import create_transform
 from torchvision.transforms import v2
 
 from pipeline.backbones import Recipe
-from pipeline.images import PictureError, decode_rgb
-from pipeline.preparation import Preparation
+from pipeline.images import PictureError, decode_rgb, is_plain_jpeg
+from pipeline.preparation import Preparation, _decode
 
 RECIPE = Recipe(
     name="any", weights="random", trained_on="nothing", input_size=96, crop_pct=0.875,
@@ -86,6 +86,20 @@ def test_decoding_on_a_device_is_that_of_pillow_but_for_rounding(photo, resize, 
         assert difference.max() <= 6
     with pytest.raises(PictureError, match="not an image"):
         preparation.batch_on(torch.device("cpu"), [b"text"])
+
+
+def test_a_jpeg_that_the_device_decoder_refuses_is_pillows(photo):
+    """Its neighbours come out as they would without it."""
+    whole, cut, unusual = photo((300, 180)), photo((200, 300)), photo((90, 70), progressive=True)
+    damaged = cut[: len(cut) // 2]
+    assert is_plain_jpeg(damaged)
+    cpu = torch.device("cpu")
+    first, none, last = _decode([whole, damaged, unusual], cpu)
+    assert none is None
+    for found, alone in zip((first, last), _decode([whole, unusual], cpu), strict=True):
+        assert torch.equal(found, alone)
+    with pytest.raises(PictureError, match="truncated"):
+        Preparation(RECIPE, "squash", scaled=False).batch_on(cpu, [whole, damaged, unusual])
 
 
 def rotated():

@@ -40,11 +40,11 @@ def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture]:
         if params.labels is None
         else read_labels(params.labels, root, names)
     )
-    filled = {_name(folder) for folder, _ in folders if any(_files(folder))}
+    filled = {_name(folder) for folder, _ in folders if any(visible_files(folder))}
     if empty := sorted(set(names) - filled):
         raise UserError(f"{top} has no pictures of {empty[0]!r}: add some or remove the folder")
     for folder, split in folders:
-        for path in sorted(_files(folder)):
+        for path in visible_files(folder):
             yield Picture(
                 data=_read(path),
                 path=_text(path.relative_to(root).as_posix()),
@@ -84,8 +84,9 @@ def _folders(top: Path) -> list[Path]:
     return sorted(p for p in top.iterdir() if p.is_dir() and not p.name.startswith(hidden))
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
+def visible_files(folder: Path) -> Iterator[Path]:
+    """All below `folder` that is no folder, sorted; what begins with "." is left out."""
+    for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
         if not path.is_dir() and not hidden:
             yield path

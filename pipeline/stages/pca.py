@@ -22,7 +22,6 @@ from pipeline.tables import (
     Shards,
     read_rows,
     replacing,
-    shard_ids,
     temporary_name,
     vector_rows,
     vectors_schema,
@@ -41,7 +40,7 @@ def fit(images: Shards, features: VectorStore, params: Pca, world: World) -> Str
     if params.components == "none":
         return None
     paths = world.share(images.paths)
-    count = np.array([sum(int(is_training(path).sum()) for path in paths)])
+    count = np.array([sum(len(training_ids(path)[1]) for path in paths)])
     world.sum(count)
     rows, sample = int(count[0]), None if params.sample == "none" else params.sample
     limit = min(rows, features.dimension, sample or rows)
@@ -53,8 +52,8 @@ def fit(images: Shards, features: VectorStore, params: Pca, world: World) -> Str
         )
 
     def training(path: Path) -> NDArray[np.float16]:
-        kept = is_training(path)
-        return features.read(shard_ids(path))[kept] if kept.any() else nothing
+        ids, kept = training_ids(path)
+        return features.read(ids)[kept] if len(kept) else nothing
 
     def blocks() -> Iterator[NDArray[np.float16]]:
         return (block for block in ordered_map(training, paths, ahead=AHEAD) if len(block))
@@ -66,10 +65,10 @@ def fit(images: Shards, features: VectorStore, params: Pca, world: World) -> Str
     return pca.fit_stream(blocks, world=world)
 
 
-def is_training(path: Path) -> NDArray[np.bool_]:
-    """Which pictures of a shard are for training, (n,)."""
-    training: NDArray[np.bool_] = read_rows(path, ["split"])["split"].to_numpy(False) == "train"
-    return training
+def training_ids(path: Path) -> tuple[list[str], NDArray[np.intp]]:
+    """The image_ids of a shard and the positions among them of those for training."""
+    rows = read_rows(path, ["image_id", "split"])
+    return rows["image_id"].to_pylist(), np.flatnonzero(rows["split"].to_numpy(False) == "train")
 
 
 def project(
