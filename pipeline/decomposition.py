@@ -22,7 +22,7 @@ DTYPES = [np.float64, np.float32, np.float16]
 ALONE = World()
 FEW_ROWS = 1024  # up to here the Gram matrix of all rows
 FEW_COLUMNS = 4096  # up to here the covariance matrix
-STRIP = 8192  # columns of a Gram matrix's product
+STRIP = 8192  # columns of a product that is added to what is there
 LANES = 64  # the subspace's width is a multiple, which matrix products like
 
 
@@ -178,10 +178,11 @@ def _scatter(rows: Rows, mean: Tensor) -> Tensor:
 def _iterated(vectors: Tensor, mean: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
     """Eigenvalues and eigenvectors of X'X by one pass, from `vectors` (D, L)."""
     dtype = rows.dtype if rows.dtype == torch.float64 else choose_precision("auto", rows.device)
-    narrow = vectors.to(dtype)
-    product, part = torch.zeros_like(vectors), torch.empty_like(narrow)
+    narrow, product = vectors.to(dtype), torch.zeros_like(vectors)
     for batch in rows.batches(mean, dtype):
-        product += torch.mm(batch.T, batch @ narrow, out=part)
+        projected = batch @ narrow
+        for strip, part in zip(batch.split(STRIP, dim=1), product.split(STRIP), strict=True):
+            part += strip.T @ projected  # while it is in the cache
     return _nystrom(narrow.to(rows.dtype), rows.sum(product), torch.finfo(dtype).eps)
 
 

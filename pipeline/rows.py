@@ -144,8 +144,9 @@ class Survey:
 def centre(rows: Array, mean: Tensor, *, out: Tensor) -> None:
     """out = rows - mean, computed in the mean's dtype and on its device."""
     size = CHUNK if mean.device.type == "cpu" else BATCH
+    scratch = mean.new_empty((size, len(mean)))
     for chunk, place in zip(slices(rows, size), torch.split(out, size), strict=True):
-        place.copy_(tensor(chunk).to(mean.device).to(mean.dtype) - mean)
+        place.copy_(scratch[: len(chunk)].copy_(tensor(chunk)).sub_(mean))
 
 
 def slices(X: Array, size: int = BATCH) -> Iterator[Array]:
