@@ -181,7 +181,8 @@ def _iterated(vectors: Tensor, mean: Tensor, rows: Rows) -> tuple[Tensor, Tensor
     narrow, product = vectors.to(dtype), torch.zeros_like(vectors)
     for batch in rows.batches(mean, dtype):
         projected = batch @ narrow
-        for strip, part in zip(batch.split(STRIP, dim=1), product.split(STRIP), strict=True):
+        strips = zip(torch.split(batch, STRIP, dim=1), torch.split(product, STRIP), strict=True)
+        for strip, part in strips:
             part += strip.T @ projected  # while it is in the cache
     return _nystrom(narrow.to(rows.dtype), rows.sum(product), torch.finfo(dtype).eps)
 
