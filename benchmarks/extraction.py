@@ -14,7 +14,6 @@ import argparse
 import io
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -28,7 +27,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
-from hardware import described
+from hardware import described, peak_memory
 from PIL import Image
 from timm.data import create_transform
 from torch.utils.data import DataLoader, Dataset
@@ -239,8 +238,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.role:
         result = ROLES[options.role[0]](Path(options.role[1]), options)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({**result, "peak_mb": peak}))
+        print(json.dumps({**result, "peak_mb": peak_memory() / 1e6}))
         return
     pictures = encoded(options)
     speeds, peaks, additions = [], [], []

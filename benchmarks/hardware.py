@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import datetime
 import platform
+import resource
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
 from pipeline.parallel import cores
+
+
+def peak_memory() -> float:
+    """Bytes that this process held at most. On Linux not what its parent held, as ru_maxrss is."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return 1024 * float(line.split()[1])
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return float(unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def described(*packages: str) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hardware import described
+from hardware import described, peak_memory
 from threadpoolctl import threadpool_limits
 
 from pipeline.decomposition import StreamingPCA
@@ -88,9 +87,8 @@ def measure(name: str, folder: Path, components: int, output: Path) -> None:
         start = time.perf_counter()
         found = FITS[name](folder, components)
         seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(json.dumps({"seconds": seconds, "peak": peak_memory()}))
     np.save(output, found)
-    print(json.dumps({"seconds": seconds, "peak": peak}))
 
 
 def run(name: str, folder: Path, components: int, output: Path) -> dict[str, float]:

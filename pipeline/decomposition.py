@@ -86,8 +86,7 @@ class StreamingPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         device = choose_device(self.device, local_rank=world.local_rank)
         rows = Rows(blocks, world, device)
         if self.sample is not None:
-            survey = Survey(rows, keep=self.sample, seed=self.random_state)
-            drawn = survey.drawn()
+            drawn = Survey(rows, keep=self.sample, seed=self.random_state).drawn()
             rows = Rows(lambda: slices(drawn), world, device)
         self._decompose(rows)
         return self

@@ -52,13 +52,22 @@ class World:
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Connect all processes (gloo, over the address that torchrun gave) for the block."""
+        """Connect all processes (gloo, over the address that torchrun gave) for the block.
+
+        Errors: `UserError` when another process ends before them.
+        """
         if self.size == 1:
             yield
             return
         dist.init_process_group("gloo", rank=self.rank, world_size=self.size)
         try:
             yield
+        except RuntimeError as error:
+            if "Connection" not in str(error) and "closed" not in str(error):
+                raise
+            raise UserError(
+                "another process has ended, see its own error: mend that, then run it again"
+            ) from None
         finally:
             dist.destroy_process_group()
 

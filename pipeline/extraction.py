@@ -23,6 +23,10 @@ from pipeline.preparation import Preparation, Resize
 
 T = TypeVar("T")
 
+# Of a recipe, what decides the vectors.
+DECISIVE = ("name", "digest", "input_size", "crop_pct", "interpolation", "mean", "std")
+
+REVISION = 1  # raise it when a change of the code changes vectors: those kept are computed anew
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 CPU_BATCH, CUDA_BATCH = 16, 256  # pictures per forward pass, of one thread and of a GPU
 
@@ -73,8 +77,8 @@ class Extractor:
             self.batch_size = execution.batch_size
         dtype = choose_precision(precision, self.device)
         self.provenance: dict[str, Any] = {  # all that decides which vectors come out
-            "backbone": backbone.recipe.name,
-            "digest": backbone.recipe.digest,
+            "revision": REVISION,
+            **{key: getattr(backbone.recipe, key) for key in DECISIVE},
             "layer": layer,
             "resize": resize,
             "scaled_decoding": scaled_decoding,
@@ -99,6 +103,8 @@ class Extractor:
 
     def expect(self, pictures: int) -> None:
         """Choose between eager and compiled code for so many pictures."""
+        if not pictures:
+            return
         if self._execution.compile is True:
             self._inference.compile(self.batch_size)
         elif self._execution.compile == "auto":

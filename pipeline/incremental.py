@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from pipeline.console import progress
 from pipeline.distributed import World
+from pipeline.errors import UserError
 from pipeline.extraction import Extractor
+from pipeline.images import PictureError
 from pipeline.parallel import ordered_map
 from pipeline.tables import Shards, shard_batches, shard_ids
 from pipeline.vectors import VectorStore
@@ -48,7 +51,7 @@ def plan(images: Shards, store: VectorStore, world: World) -> Plan:
         names.add(store.path(ids).name)
         if path in mine:
             pictures += len(ids)
-            if not store.holds(ids):
+            if not store.holds(store.path(ids).name):
                 missing.append(path)
     others = store.others(names) if missing else ()
     known = {image_id: other for other in others for image_id in store.known(other)}
@@ -82,14 +85,35 @@ def _rows(batches: Iterator[NDArray[np.float16]]) -> Iterator[NDArray[np.float16
         yield from batch
 
 
-def new_pictures(work: Plan) -> Iterator[bytes]:
-    """The encoded pictures that no vector is known of, in order; memory holds one row group."""
+def new_pictures(work: Plan) -> Iterator[tuple[str, bytes]]:
+    """The pictures that no vector is known of, in order: where each lies, and its bytes encoded.
+
+    Memory holds one row group.
+    """
     for path in work.missing:
         for rows in shard_batches(path, ["image_id", "image"]):
             encoded = rows["image"].field("bytes")
             for image_id, data in zip(rows["image_id"].to_pylist(), encoded, strict=True):
                 if image_id not in work.known:
-                    yield data.as_py()
+                    yield f"picture {image_id} of {path}", data.as_py()
+
+
+def compute(work: Plan, extractor: Extractor) -> Iterator[NDArray[np.float16]]:
+    """Their vectors, in batches. Errors: `UserError` that names what cannot be decoded."""
+    done = 0
+    try:
+        for vectors in extractor.vectors(data for _, data in new_pictures(work)):
+            yield vectors
+            done += len(vectors)
+    except PictureError:
+        for where, data in islice(new_pictures(work), done, None):
+            try:
+                extractor.prepare(data)
+            except PictureError as error:
+                raise UserError(
+                    f"{where} cannot be used here ({error}): run `dvc repro --force ingest`"
+                ) from None
+        raise
 
 
 def extract(work: Plan, store: VectorStore, extractor: Extractor, *, what: str) -> None:
@@ -97,7 +121,7 @@ def extract(work: Plan, store: VectorStore, extractor: Extractor, *, what: str) 
 
     Shards are written in threads of their own, no more than one of them waiting.
     """
-    vectors = extractor.vectors(new_pictures(work))
+    vectors = compute(work, extractor)
     shards = assemble(work, store, progress(vectors, what=what, total=work.new, size=len))
     writers = ThreadPoolExecutor(extractor.writers)
 
@@ -106,7 +130,7 @@ def extract(work: Plan, store: VectorStore, extractor: Extractor, *, what: str) 
 
     for _ in ordered_map(write, shards, pool=writers, ahead=extractor.writers + 1):
         pass
-    # Of several processes the last one finds all there.
-    if all((store.folder / name).exists() for name in work.names):
+    # Of several processes the last one finds all there; before, what is no shard may become one.
+    if all(store.holds(name) for name in work.names):
         for path in store.others(work.names):
             path.unlink(missing_ok=True)

@@ -26,17 +26,28 @@ def ordered_map(
 ) -> Iterator[R]:
     """`map(function, items)` in a pool, at most `ahead` items before the reader.
 
+    An error, of an item or of the function, comes after the results before it.
+
     pool: by default one thread per core. Shut down at the end.
     """
     with pool or ThreadPoolExecutor(cores()) as pool:
         waiting: deque[Future[R]] = deque()
+        remaining, failure = iter(items), None
         try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
+            while True:
+                try:
+                    waiting.append(pool.submit(function, next(remaining)))
+                except StopIteration:
+                    break
+                except Exception as error:  # after what came before it
+                    failure = error
+                    break
                 if len(waiting) >= ahead:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+            if failure is not None:
+                raise failure
         finally:
             for future in waiting:
                 future.cancel()

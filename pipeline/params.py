@@ -131,7 +131,7 @@ class Features(Section):
 class Pca(Section):
     components: PositiveInt | OffOr
     whiten: bool
-    sample: PositiveInt | OffOr
+    sample: Annotated[int, Field(ge=2)] | OffOr
     seed: Seed
 
 

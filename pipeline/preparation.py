@@ -92,6 +92,8 @@ def _decode(jpegs: Sequence[bytes], device: torch.device) -> list[Tensor | None]
     with warnings.catch_warnings(action="ignore"):  # it announces its successor
         try:
             return list(decode_jpeg(encoded, ImageReadMode.RGB, device=device))
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError:  # of one, it does not say which
             if len(encoded) == 1:
                 return [None]

@@ -137,7 +137,8 @@ class Survey:
         every[world.rank, : len(self._keys)] = self._keys
         world.sum(every)
         bound = np.sort(every, axis=None)[self._keep - 1]
-        drawn = world.gather(self._kept[: len(self._keys)][self._keys <= bound])
+        kept, chosen = self._kept[: len(self._keys)], self._keys <= bound
+        drawn = world.gather(kept if chosen.all() else kept[chosen])
         return drawn if world.rank == 0 else drawn[:0]
 
 

@@ -59,7 +59,7 @@ def images_schema(**provenance: Any) -> pa.Schema:
 def vectors_schema(
     name: str, dtype: type[np.floating[Any]], length: int, **provenance: Any
 ) -> pa.Schema:
-    """The schema of data/features and data/components: rows known by image_id, one vector each."""
+    """The schema of data/components: rows known by image_id, one vector each."""
     columns = [IMAGES.field(column) for column in ("image_id", "labels", "split")]
     return with_metadata(pa.schema([*columns, (name, vector_type(dtype, length))]), **provenance)
 

@@ -69,9 +69,12 @@ class VectorStore:
         digest = hashlib.sha256(json.dumps(list(image_ids)).encode()).hexdigest()[:16]
         return self.folder / f"part-{digest}.parquet"
 
-    def holds(self, image_ids: Sequence[str]) -> bool:
-        """Whether they are there, whole and of this provenance."""
-        return self._fits(self.path(image_ids))
+    def holds(self, name: str) -> bool:
+        """Whether a shard of this name is there, of this provenance."""
+        path = self.folder / name
+        with suppress(OSError, pa.ArrowException):
+            return self._is(pq.read_schema(path))
+        return False
 
     def write(self, image_ids: Sequence[str], vectors: NDArray[np.float16], *, mode: str) -> None:
         """Write one shard, whole or not at all. mode: how it was computed, in words."""
@@ -103,15 +106,11 @@ class VectorStore:
             yield from (path for path in self.folder.iterdir() if path.name not in names)
 
     def known(self, path: Path) -> list[str]:
-        """The image_ids whose vectors, of this provenance, lie in a shard of another name."""
-        if not (path.suffix == ".parquet" and self._fits(path)):
+        """The image_ids whose vectors, of this provenance, lie in a shard of this store."""
+        if not (path.suffix == ".parquet" and self.holds(path.name)):
             return []
-        return shard_ids(path)
-
-    def _fits(self, path: Path) -> bool:
-        with suppress(OSError, pa.ArrowException):
-            return self._is(pq.read_schema(path))
-        return False
+        ids = shard_ids(path)
+        return ids if self.path(ids) == path else []  # a copy under another name
 
     def _is(self, schema: pa.Schema) -> bool:
         return schema.equals(self.schema) and _provenance(schema) == self.provenance

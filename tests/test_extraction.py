@@ -9,7 +9,7 @@ from PIL import Image
 from timm.data import create_transform
 
 from pipeline.backbones import PACKAGED, make_backbone
-from pipeline.extraction import Execution, Extractor
+from pipeline.extraction import REVISION, Execution, Extractor
 from pipeline.images import PictureError, decode_rgb
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -158,7 +158,10 @@ def test_provenance_names_what_decides_the_vectors(backbones):
         precision="float32", execution=Execution(batch_size=3, threads=1),
     )  # fmt: skip
     assert extractor.provenance == {
-        "backbone": "resnet18", "digest": recipe.digest, "layer": "pooled", "resize": "crop",
+        "revision": REVISION, "name": "resnet18", "digest": recipe.digest,
+        "input_size": recipe.input_size, "crop_pct": recipe.crop_pct,
+        "interpolation": recipe.interpolation, "mean": recipe.mean, "std": recipe.std,
+        "layer": "pooled", "resize": "crop",
         "scaled_decoding": True, "decoder": "cpu", "precision": "float32",
     }  # fmt: skip
     assert extractor.mode == "cpu in float32"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -166,7 +168,7 @@ def test_killed_at_any_moment(place, made_workplace):
     total = len(Shards(place.images).paths)
     for _ in range(4):
         before = place.written() if place.features.exists() else {}
-        stop_at = min(total, len(before) + int(rng.integers(0, 2)))
+        stop_at = min(total, len(before) + int(rng.integers(1, 3)))
         process = subprocess.Popen(
             place.command(), cwd=place.folder, env=environment(), stdout=subprocess.DEVNULL
         )
@@ -222,16 +224,26 @@ def test_a_wrong_share_is_refused(place, shard):
     assert f"error: --shard is '{shard}'" in place.run("--shard", shard, status=2)
 
 
-def test_a_truncated_shard_of_pictures_is_named_and_the_others_are_kept(place, made_workplace):
-    """Damage that only shows when the pictures are read: its footer is whole."""
+def damage_pictures(path):
+    """Overwrite the middle of the encoded pictures of a shard; ids and footer stay whole."""
+    column = pq.ParquetFile(path).metadata.row_group(0).column(1)
+    assert column.path_in_schema == "image.bytes"
+    data = bytearray(path.read_bytes())
+    middle = column.data_page_offset + column.total_compressed_size // 2
+    data[middle : middle + 200] = bytes(200)
+    path.write_bytes(data)
+
+
+def test_a_damaged_shard_of_pictures_is_named_and_the_others_are_kept(place, made_workplace):
     shutil.rmtree(place.features)
     paths = Shards(place.images).paths
     whole = paths[-1].read_bytes()
-    paths[-1].write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    damage_pictures(paths[-1])
     output = place.run(status=2)
     assert f"error: images/{paths[-1].name} is damaged" in output
     assert output.count("\n") == 1
     kept = place.written()
+    assert len(kept) >= len(paths) - 2  # a batch may reach from the one before into it
     paths[-1].write_bytes(whole[: len(whole) // 2])  # the footer is gone
     output = place.run(status=2)
     assert f"error: images/{paths[-1].name} is damaged" in output
@@ -242,14 +254,50 @@ def test_a_truncated_shard_of_pictures_is_named_and_the_others_are_kept(place, m
     assert place.rows() == made_workplace.rows()
 
 
+def test_a_picture_that_cannot_be_decoded_is_named(place, picture):
+    rows = image_rows(picture, range(20))
+    rows[13]["image"]["bytes"] = b"text"
+    place.write_images(rows)
+    shutil.rmtree(place.features)
+    output = place.run(status=2)
+    assert f"error: picture {rows[13]['image_id']} of images/part-00000.parquet" in output
+    assert "not an image" in output
+    assert output.count("\n") == 1
+
+
+def test_a_process_leaves_alone_what_another_is_writing(place):
+    """With other parameters all names are there already, and one process ends first."""
+    place.set(resize="crop")
+    writing = place.features / ".part-0123456789abcdef.parquet.tmp"
+    writing.write_bytes(b"half")
+    place.run("--shard", "0/2")
+    assert writing.exists()
+    place.run("--shard", "1/2")
+    assert not writing.exists()
+
+
+def test_a_copy_of_a_shard_is_no_source(place, made_workplace):
+    path = sorted(place.features.iterdir())[0]
+    path.rename(path.with_name("part-copy.parquet"))
+    place.run()
+    assert place.rows() == made_workplace.rows()
+
+
+def test_another_preparation_computes_all_again(place):
+    recipe = place.folder / "backbone.json"
+    stored = json.loads(recipe.read_text())
+    recipe.write_text(json.dumps({**stored, "mean": [0.1, 0.2, 0.3]}))
+    assert f"{PICTURES} computed" in place.run()
+
+
 def test_a_rank_that_dies(place, made_workplace):
     """The error is that rank's one line, the launcher fails, a rerun goes on."""
     shutil.rmtree(place.features)
     paths = Shards(place.images).paths
     whole = paths[1].read_bytes()
-    paths[1].write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    damage_pictures(paths[1])
     output = place.run(launcher=[*TORCHRUN, "2"], status=1)
-    assert f"error: images/{paths[1].name} is damaged" in output
+    assert re.search(rf"^error: .*images/{paths[1].name} ", output, re.MULTILINE)
     assert f'File "{ROOT}/pipeline' not in output
     paths[1].write_bytes(whole)
     place.run(launcher=[*TORCHRUN, "2"])

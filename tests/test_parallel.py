@@ -29,6 +29,17 @@ def test_an_error_comes_after_the_results_before_it():
         next(results)
 
 
+def test_an_error_of_the_items_comes_after_the_results_before_it():
+    def items():
+        yield from (1, 2)
+        raise OSError("gone")
+
+    results = ordered_map(str, items(), ahead=8)
+    assert [next(results), next(results)] == ["1", "2"]
+    with pytest.raises(OSError, match="gone"):
+        next(results)
+
+
 @pytest.mark.parametrize("stop", [lambda results: results.close(), lambda results: list(results)])
 def test_the_threads_end_with_the_reader(stop):
     before = threading.active_count()

@@ -179,6 +179,28 @@ def test_a_shard_in_the_middle_is_named(place, change, said):
     assert kept.items() <= before.items()
 
 
+def test_a_process_that_dies(place):
+    """One line each: what was wrong, and that another has ended; nothing is left half-written."""
+    features = VectorStore.open(place / "features")
+    bad = features.path(shard_ids(Shards(place / "images").paths[1]))  # of the second process
+    whole = bad.read_bytes()
+    bad.write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    output = run(place, *TORCHRUN, "2", status=1)
+    assert f"error: features/{bad.name} is damaged" in output
+    assert f'File "{ROOT}/pipeline' not in output
+    assert not (place / "components").exists()
+    assert not list(place.glob(".*"))
+    bad.write_bytes(whole)
+    assert "pca: 4 components hold" in run(place, *TORCHRUN, "2")
+
+
+def test_more_processes_than_shards(place):
+    count = len(Shards(place / "images").paths) + 1
+    output = run(place, *TORCHRUN, str(count))
+    assert f"pca {count - 1}/{count}: idle, {count - 1} shards are fewer" in output
+    assert output.count("pca: 4 components hold") == 1
+
+
 def test_table_of_explained_variance():
     X = np.diag([2.0, 1.0, 0.0])[:, :2] * [[1], [1], [0]]
     pca = StreamingPCA(2).fit(np.vstack([X, -X]))

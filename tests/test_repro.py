@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -36,6 +37,7 @@ def test_forced_repro_is_byte_identical(project):
     made = ("data/images", "data/features", "data/components", "data/predictions", "models")
     before = project.digests(*made)
     assert len(before) > 12
+    shutil.rmtree(project.folder / "data/features")  # otherwise kept
     project.run("dvc", "repro", "--force")
     assert project.digests(*made) == before
 

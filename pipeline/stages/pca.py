@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 
 from pipeline.console import run
 from pipeline.decomposition import StreamingPCA, components_digest, save_pca
 from pipeline.distributed import World
 from pipeline.errors import UserError
-from pipeline.parallel import ordered_map
+from pipeline.parallel import cores, ordered_map
 from pipeline.params import Pca, load_params
 from pipeline.tables import (
     Shards,
@@ -43,7 +44,7 @@ def fit(images: Shards, features: VectorStore, params: Pca, world: World) -> Str
     count = np.array([sum(len(training_ids(path)[1]) for path in paths)])
     world.sum(count)
     rows, sample = int(count[0]), None if params.sample == "none" else params.sample
-    limit = min(rows, features.dimension, sample or rows)
+    limit = min(rows, features.dimension, sample or rows) if rows > 1 else 0
     if params.components > limit:
         drawn = f", of which {sample} are drawn (pca.sample)," if sample and sample < rows else ""
         raise UserError(
@@ -118,6 +119,12 @@ def main() -> None:
     images_dir, features_dir, model_path, components_dir, variance_file = map(Path, sys.argv[1:])
     images, features = Shards(images_dir), VectorStore.open(features_dir)
     world = World.from_env()
+    torch.set_num_threads(max(1, cores() // world.local_size))  # torchrun says 1
+    if world.rank >= len(images.paths):
+        print(
+            f"pca {world.rank}/{world.size}: idle, {len(images.paths)} shards are fewer than "
+            f"{world.size} processes"
+        )
     with world.connected():
         pca = fit(images, features, load_params().pca, world)
         length = features.dimension if pca is None else pca.n_components_
