@@ -1,7 +1,9 @@
 """Neural networks in NumPy, gradients by hand.
 
-Reading order: `layers` (what a network is made of), `losses` (what it minimises), `optimizers` (how
-it descends), `network` (layers in sequence and one epoch of training), `estimator` (what the
-scikit-learn estimators share), `classifiers` (`SNNClassifier`, `AdamClassifier`) and `boosting`
-(`BoostedClassifier`).
+Reading order: `layers`, `convolution`, `pooling` and `normalization` (what a network is made of),
+`initialization` (where it starts), `losses` (what it minimises), `optimizers` and `schedules` (how
+it descends), `network` (layers in sequence and one epoch of training), `convnet` (layers for
+pictures in sequence), `replicas` (training in threads), `estimator` (what the scikit-learn
+estimators share), `classifiers` (`PerceptronClassifier`, `SNNClassifier`, `AdamClassifier`),
+`images` (`ConvNetClassifier`) and `boosting` (`BoostedClassifier`).
 """

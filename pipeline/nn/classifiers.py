@@ -1,4 +1,4 @@
-"""One network as a scikit-learn estimator: trained by SGD, and the same trained by Adam."""
+"""One network as a scikit-learn estimator: the perceptron and its two published presets."""
 
 from __future__ import annotations
 
@@ -10,19 +10,28 @@ from sklearn.utils.validation import check_is_fitted
 from pipeline.nn.estimator import NetworkClassifier, Samples
 from pipeline.nn.layers import Array
 from pipeline.nn.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
-from pipeline.nn.optimizers import Adam, Optimizer
+from pipeline.nn.network import Network, perceptron
+from pipeline.nn.optimizers import SGD, Adam, Optimizer
+from pipeline.nn.schedules import SCHEDULES
 
 
-class SNNClassifier(NetworkClassifier):
-    """Multilayer perceptron trained by plain SGD.
+class PerceptronClassifier(NetworkClassifier):
+    """Multilayer perceptron of any depth.
 
     Class labels: softmax outputs and their cross-entropy. Indicator targets: sigmoid outputs and
     binary cross-entropy. The other parameters are those of `NetworkClassifier`.
 
     Parameters
     ----------
+    batch_norm : batch normalisation before each ReLU.
+    optimizer : "sgd" or "adam".
+    momentum : of SGD, in [0, 1); without effect on Adam.
+    weight_decay : share of the parameters that an optimizer takes away as `optimizers` says.
+    schedule : "constant"; "step": the learning rate is multiplied by `decay` every `decay_epochs`
+        epochs; "exponential": by `decay` after each.
+    decay, decay_epochs : of `schedule`.
     patience : stop after this many epochs without a better validation accuracy, and keep the
-        weights of the best epoch; None: all epochs, the last weights. Needs `validation` in `fit`.
+        network of the best epoch; None: all epochs, the last network. Needs `validation` in `fit`.
 
     Attributes
     ----------
@@ -33,27 +42,41 @@ class SNNClassifier(NetworkClassifier):
         self,
         hidden: Sequence[int] = (512, 256),
         *,
+        batch_norm: bool = False,
         dropout: float = 0.0,
+        init: str = "he",
+        optimizer: str = "sgd",
         learning_rate: float = 0.01,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        schedule: str = "constant",
+        decay: float = 0.1,
+        decay_epochs: int = 10,
         batch_size: int = 32,
         epochs: int = 30,
         clip: float | None = None,
         patience: int | None = None,
-        weight_scale: float | None = 0.01,
         random_state: int | Generator | None = None,
     ) -> None:
         self.hidden = hidden
+        self.batch_norm = batch_norm
         self.dropout = dropout
+        self.init = init
+        self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.decay = decay
+        self.decay_epochs = decay_epochs
         self.batch_size = batch_size
         self.epochs = epochs
         self.clip = clip
         self.patience = patience
-        self.weight_scale = weight_scale
         self.random_state = random_state
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of the weights and biases, `layers.INDEX.weight` and `layers.INDEX.bias`."""
+        """Copies of the learned arrays, `layers.INDEX.weight`, `layers.INDEX.bias` and so on."""
         check_is_fitted(self)
         return self.network_.state_dict()
 
@@ -78,13 +101,65 @@ class SNNClassifier(NetworkClassifier):
         self.network_ = self._restored(state)
 
     def _probabilities(self, x: Array) -> Array:
-        return self._loss().probabilities(self.network_.predict(x))
+        logits = self.network_.predict(x, threads=self._threads(self.network_))
+        return self._loss().probabilities(logits)
 
     def _loss(self) -> Loss:
         return BinaryCrossEntropy() if self.multilabel_ else SoftmaxCrossEntropy()
 
+    def _network(self, rng: Generator) -> Network:
+        return perceptron(
+            (self.n_features_in_, *self.hidden, len(self.classes_)),
+            rng=rng,
+            init=self.init,
+            batch_norm=self.batch_norm,
+            dropout=self.dropout,
+            dtype=self._dtype,
+        )
 
-class AdamClassifier(SNNClassifier):
+    def _optimizer(self, params: Array) -> Optimizer:
+        if self.optimizer == "adam":
+            return Adam(params, self.learning_rate, weight_decay=self.weight_decay)
+        return SGD(
+            params, self.learning_rate, momentum=self.momentum, weight_decay=self.weight_decay
+        )
+
+    def _rate(self, epoch: int) -> float:
+        factor = SCHEDULES[self.schedule](epoch, self.decay, self.decay_epochs)
+        return self.learning_rate * factor
+
+
+class SNNClassifier(PerceptronClassifier):
+    """The published multilayer perceptron, trained by plain SGD: weights N(0, 0.01²)."""
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (512, 256),
+        *,
+        dropout: float = 0.0,
+        init: str = "normal",
+        learning_rate: float = 0.01,
+        batch_size: int = 32,
+        epochs: int = 30,
+        clip: float | None = None,
+        patience: int | None = None,
+        random_state: int | Generator | None = None,
+    ) -> None:
+        super().__init__(
+            hidden,
+            dropout=dropout,
+            init=init,
+            optimizer="sgd",
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            epochs=epochs,
+            clip=clip,
+            patience=patience,
+            random_state=random_state,
+        )
+
+
+class AdamClassifier(PerceptronClassifier):
     """The network of `SNNClassifier` trained by Adam."""
 
     def __init__(
@@ -92,25 +167,23 @@ class AdamClassifier(SNNClassifier):
         hidden: Sequence[int] = (512, 256),
         *,
         dropout: float = 0.0,
+        init: str = "normal",
         learning_rate: float = 0.001,
         batch_size: int = 32,
         epochs: int = 30,
         clip: float | None = None,
         patience: int | None = None,
-        weight_scale: float | None = 0.01,
         random_state: int | Generator | None = None,
     ) -> None:
         super().__init__(
             hidden,
             dropout=dropout,
+            init=init,
+            optimizer="adam",
             learning_rate=learning_rate,
             batch_size=batch_size,
             epochs=epochs,
             clip=clip,
             patience=patience,
-            weight_scale=weight_scale,
             random_state=random_state,
         )
-
-    def _optimizer(self, params: Sequence[Array]) -> Optimizer:
-        return Adam(params, self.learning_rate)

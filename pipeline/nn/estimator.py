@@ -1,13 +1,13 @@
-"""What the three classifiers share: data, epochs, history, state, scikit-learn's conventions."""
+"""What the classifiers share: data, epochs, history, state, scikit-learn's conventions."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -19,11 +19,19 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
+from pipeline.nn.convnet import POOLS
+from pipeline.nn.initialization import DEVIATIONS
 from pipeline.nn.layers import Array
 from pipeline.nn.losses import Loss
 from pipeline.nn.network import Network, minibatches, perceptron, train_epoch
 from pipeline.nn.optimizers import SGD, Optimizer
+from pipeline.nn.replicas import Replicas
+from pipeline.nn.schedules import SCHEDULES
+from pipeline.parallel import cores
 
+# So many products of values with weights in a forward pass of a batch are worth threads. The SNN of
+# 185,000 weights with batches of 32 has a sixth of it.
+THREADED = 2**25
 THRESHOLD = 0.5  # `predict` gives a sample each label above it, where there may be several
 
 # What a constructor parameter must be: `fit` checks, as scikit-learn's conventions ask.
@@ -34,7 +42,23 @@ BOUNDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "batch_size": (lambda v: v >= 1, "at least 1"),
     "epochs": (lambda v: v >= 1, "at least 1"),
     "clip": (lambda v: v is None or v > 0, "above 0 or None"),
-    "weight_scale": (lambda v: v is None or v > 0, "above 0 or None"),
+    "init": (lambda v: v in DEVIATIONS, f"one of {', '.join(DEVIATIONS)}"),
+    "optimizer": (lambda v: v in ("sgd", "adam"), "one of sgd, adam"),
+    "momentum": (lambda v: 0 <= v < 1, "in [0, 1)"),
+    "weight_decay": (lambda v: v >= 0, "0 or above"),
+    "schedule": (lambda v: v in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
+    "decay": (lambda v: 0 < v <= 1, "in (0, 1]"),
+    "decay_epochs": (lambda v: v >= 1, "at least 1"),
+    "filters": (
+        lambda v: len(v) >= 1 and all(channels >= 1 for channels in v),
+        "one or more numbers of at least 1",
+    ),
+    "image_shape": (
+        lambda v: v is None or (len(v) == 3 and all(size >= 1 for size in v)),
+        "None or (H, W, C), each at least 1",
+    ),
+    "pooling": (lambda v: v in POOLS, f"one of {', '.join(POOLS)}"),
+    "shift": (lambda v: v >= 0, "0 or above"),
     "patience": (lambda v: v is None or v >= 1, "at least 1 or None"),
     "members": (lambda v: v >= 1, "at least 1"),
     "tolerance": (lambda v: v >= 0, "0 or above"),
@@ -72,19 +96,22 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     batch_size : samples per step.
     epochs : passes over the data, for an ensemble of each member.
     clip : gradients of the weights are limited to ± this; None: no limit.
-    weight_scale : standard deviation of the initial weights; None: He initialisation.
-    random_state : anything `numpy.random.default_rng` takes; the same int gives the same bits.
+    init : "normal" (N(0, 0.01²)), "xavier" or "he": see `initialization`.
+    random_state : anything `numpy.random.default_rng` takes; the same int gives the same bits (of a
+        large network on as many cores).
 
     Attributes
     ----------
     classes_ : (C,) labels in the order of the columns; 0 … C - 1 for indicator targets.
     multilabel_ : whether `fit` got indicator targets.
     history_ : one `Epoch` per epoch.
-    seconds_ : time spent in training, without the scoring for `history_`.
+    seconds_ : time spent in training, without the scoring for `history_`: processor time where one
+        thread trains, which does not depend on what else runs, otherwise that of the clock.
     n_features_in_ : number of features.
 
     Networks compute in the dtype of X: float32 and float64 stay, anything else becomes float32.
-    One BLAS thread is used: the products are too small to be worth more.
+    A large network is trained by one thread per core, each with a part of every batch; a small one
+    by one thread, for its products are too small to be worth more.
     """
 
     hidden: Sequence[int]
@@ -93,7 +120,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     batch_size: int
     epochs: int
     clip: float | None
-    weight_scale: float | None
+    init: str
     random_state: int | Generator | None
 
     n_features_in_: int
@@ -177,14 +204,22 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _probabilities(self, x: Array) -> Array:
         """(N, n_features) -> (N, C)."""
 
-    def _optimizer(self, params: Sequence[Array]) -> Optimizer:
+    def _optimizer(self, params: Array) -> Optimizer:
         return SGD(params, self.learning_rate)
+
+    def _rate(self, epoch: int) -> float:
+        """The learning rate of an epoch, counted from 0."""
+        return self.learning_rate
+
+    def _threads(self, network: Network) -> int:
+        """For how many threads a batch is work enough."""
+        return cores() if self.batch_size * network.params.size >= THREADED else 1
 
     def _network(self, rng: Generator) -> Network:
         return perceptron(
             (self.n_features_in_, *self.hidden, len(self.classes_)),
             rng=rng,
-            weight_scale=self.weight_scale,
+            init=self.init,
             dropout=self.dropout,
             dtype=self._dtype,
         )
@@ -192,24 +227,33 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _restored(self, state: Mapping[str, Array], prefix: str = "") -> Network:
         """The network whose arrays stand in `state` behind `prefix`."""
         own = {k.removeprefix(prefix): a for k, a in state.items() if k.startswith(prefix)}
-        if "layers.0.weight" not in own:
-            raise ValueError(f"{prefix}layers.0.weight is missing in the state: {sorted(state)}")
-        first = own["layers.0.weight"]
-        self.n_features_in_, self._dtype = len(first), first.dtype
+        self.n_features_in_ = self._take_n_features(own)
+        self._dtype = np.result_type(*own.values())
         network = self._network(np.random.default_rng(0))
         network.load_state_dict(own)
         return network
+
+    def _take_n_features(self, state: dict[str, Array]) -> int:
+        """What the state of a network says; leaves there what the network itself has."""
+        if "layers.0.weight" not in state:
+            raise ValueError(f"layers.0.weight is missing in the state: {sorted(state)}")
+        return len(state["layers.0.weight"])
 
     def _epochs(
         self, network: Network, data: Samples, loss: Loss, rng: Generator
     ) -> Iterator[float]:
         """Train `network` on `data`, yielding the mean loss after each epoch."""
         optimizer = self._optimizer(network.params)
-        for _ in range(self.epochs):
-            with self._timed():
-                batches = minibatches(*data, batch_size=self.batch_size, rng=rng)
-                mean = train_epoch(network, batches, loss=loss, optimizer=optimizer, clip=self.clip)
-            yield mean
+        threads = self._threads(network)
+        with Replicas(network, threads) if threads > 1 else nullcontext(network) as trained:
+            for epoch in range(self.epochs):
+                optimizer.learning_rate = self._rate(epoch)
+                with self._timed(threads):
+                    batches = minibatches(*data, batch_size=self.batch_size, rng=rng)
+                    mean = train_epoch(
+                        trained, batches, loss=loss, optimizer=optimizer, clip=self.clip
+                    )
+                yield mean
 
     def _record(
         self, loss: float, samples: Sequence[Samples], scores: Sequence[Array], *, member: int = 1
@@ -227,10 +271,11 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return row
 
     @contextmanager
-    def _timed(self) -> Iterator[None]:
-        start = perf_counter()
+    def _timed(self, threads: int = 1) -> Iterator[None]:
+        clock = thread_time if threads == 1 else perf_counter
+        start = clock()
         yield
-        self.seconds_ += perf_counter() - start
+        self.seconds_ += clock() - start
 
     def _targets(self, y: NDArray[Any]) -> Array:
         """(N,) labels, or an (N, C) indicator where `multilabel_`, -> (N, C) of 0 and 1."""

@@ -68,3 +68,24 @@ class SoftmaxCrossEntropy(Loss):
         p: Array = np.exp(logits - logits.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
         return p
+
+
+class WeightedSquaredError(Loss):
+    """Linear outputs z fitted to real values t, each with a weight w >= 0.
+
+    L = 1/N Σ w (z - t)² / 2, the targets t and w stacked: (N, 2, C)
+    """
+
+    def __call__(self, logits: Array, targets: Array) -> float:
+        t, w = targets[:, 0], targets[:, 1]
+        return float((w * (logits - t) ** 2).sum(dtype=np.float64)) / 2 / len(logits)
+
+    def probabilities(self, logits: Array) -> Array:
+        """The outputs themselves: what is fitted is no probability."""
+        return logits
+
+    def grad(self, logits: Array, targets: Array) -> Array:
+        """dL/dz = w (z - t) / N, (N, C)."""
+        t, w = targets[:, 0], targets[:, 1]
+        grad: Array = w * (logits - t) / len(logits)
+        return grad

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.random import Generator
@@ -11,18 +14,27 @@ from numpy.typing import DTypeLike
 
 from pipeline.nn.layers import Array, Dense, Dropout, Layer, ReLU
 from pipeline.nn.losses import Loss
+from pipeline.nn.normalization import BatchNorm
 from pipeline.nn.optimizers import Optimizer, clip_
+from pipeline.parallel import ordered_map
 
-PREDICT_ROWS = 1024  # activations of so many rows stay small whatever N
+PREDICT_ROWS = 128  # activations of so many rows stay small whatever N
 
 
 class Network:
-    """x -> layers[-1](… layers[0](x)). `params` and `grads` are those of the layers, in order."""
+    """x -> layers[-1](… layers[0](x)).
+
+    `params` and `grads` are two vectors (P,) that hold those of all layers, in order; those of a
+    layer become views of them.
+    """
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = list(layers)
-        self.params = [p for layer in layers for p in layer.params]
-        self.grads = [g for layer in layers for g in layer.grads]
+        arrays = [p for layer in self.layers for p in layer.params]
+        self.params: Array = np.concatenate([p.ravel() for p in arrays])
+        for layer, views in zip(self.layers, self._views(self.params), strict=True):
+            layer.params = views
+        self._own_grads()
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """x (N, n_in) -> logits (N, n_out)."""
@@ -32,54 +44,119 @@ class Network:
 
     def backward(self, grad: Array) -> None:
         """dL/dlogits (N, n_out) -> `grads`. Follows a `forward` in training."""
-        for layer in reversed(self.layers[1:]):
+        first = next(index for index, layer in enumerate(self.layers) if layer.params)
+        for layer in reversed(self.layers[first + 1 :]):
             grad = layer.backward(grad)
-        self.layers[0].backward_params(grad)
+        self.layers[first].backward_params(grad)
 
-    def predict(self, x: Array) -> Array:
+    def gradients(self, x: Array, targets: Array, loss: Loss, *, batch: int | None = None) -> Array:
+        """Fill `grads` with those of the loss of a batch; returns a copy of the logits.
+
+        batch: how many samples the whole batch has, where x is a part of it.
+        """
+        logits = self.forward(x, training=True)
+        grad = loss.grad(logits, targets)
+        if batch is not None:
+            grad *= len(x) / batch
+        logits = logits.copy()
+        self.backward(grad)
+        return logits
+
+    def predict(self, x: Array, *, threads: int = 1) -> Array:
         """x (N, n_in) -> logits (N, n_out) as in evaluation, in blocks of rows."""
-        starts = range(0, len(x), PREDICT_ROWS)
-        return np.concatenate(
-            [self.forward(x[start : start + PREDICT_ROWS], training=False) for start in starts]
-        )
+        settings = np.geterr()
+
+        def evaluate(block: Array) -> Array:
+            with np.errstate(**settings):  # which a thread has anew
+                return self.forward(block, training=False)
+
+        blocks = (x[start : start + PREDICT_ROWS] for start in range(0, len(x), PREDICT_ROWS))
+        if threads == 1:
+            return np.concatenate([evaluate(block) for block in blocks])
+        return np.concatenate(list(ordered_map(evaluate, blocks, pool=ThreadPoolExecutor(threads))))
+
+    def replica(self) -> Network:
+        """A network with the same `params` and its own `grads`, for another thread."""
+        twin = copy.copy(self)
+        twin.layers = [layer.replica() for layer in self.layers]
+        twin._own_grads()
+        return twin
 
     def state_dict(self) -> dict[str, Array]:
-        """Copies of the parameters as `layers.INDEX.weight` and `layers.INDEX.bias`."""
-        return {name: p.copy() for name, p in self._named_params().items()}
+        """Copies of parameters and buffers as `layers.INDEX.weight`, `layers.INDEX.bias`, …"""
+        return {name: p.copy() for name, p in self._named().items()}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Overwrite the parameters. `ValueError` where names or shapes are not this network's."""
-        params = self._named_params()
-        if params.keys() != state.keys():
-            raise ValueError(f"the network has {sorted(params)}, the state has {sorted(state)}")
-        for name, p in params.items():
-            if p.shape != state[name].shape:
-                raise ValueError(f"{name} has shape {p.shape}, in the state {state[name].shape}")
-            p[...] = state[name]
+        """Overwrite the arrays. `ValueError` where names or shapes are not this network's."""
+        arrays = self._named()
+        if arrays.keys() != state.keys():
+            raise ValueError(f"the network has {sorted(arrays)}, the state has {sorted(state)}")
+        for name, array in arrays.items():
+            if array.shape != state[name].shape:
+                raise ValueError(
+                    f"{name} has shape {array.shape}, in the state {state[name].shape}"
+                )
+            array[...] = state[name]
 
-    def _named_params(self) -> dict[str, Array]:
+    @property
+    def weight_grads(self) -> list[Array]:
+        """The gradients of weights, not of biases: views of `grads`."""
+        return [g for layer in self.layers for g in layer.grads if g.ndim > 1]
+
+    def _named(self) -> dict[str, Array]:
         return {
-            f"layers.{index}.{name}": p
+            f"layers.{index}.{name}": array
             for index, layer in enumerate(self.layers)
-            for name, p in zip(("weight", "bias"), layer.params, strict=False)
+            for name, array in [
+                *zip(("weight", "bias"), layer.params, strict=False),
+                *layer.buffers.items(),
+            ]
         }
 
+    def _own_grads(self) -> None:
+        self.grads: Array = np.zeros_like(self.params)
+        for layer, views in zip(self.layers, self._views(self.grads), strict=True):
+            layer.grads = views
 
-def perceptron(
+    def _views(self, vector: Array) -> Iterator[tuple[Array, ...]]:
+        """For each layer: arrays of the shapes of its parameters that lie in `vector`, in order."""
+        start = 0
+        for layer in self.layers:
+            views = []
+            for p in layer.params:
+                views.append(vector[start : start + p.size].reshape(p.shape))
+                start += p.size
+            yield tuple(views)
+
+
+def dense_layers(
     sizes: Sequence[int],
     *,
     rng: Generator,
-    weight_scale: float | None = None,
+    init: str = "he",
+    batch_norm: bool = False,
     dropout: float = 0.0,
     dtype: DTypeLike = np.float32,
-) -> Network:
-    """Dense layers of `sizes` (n_in, hidden…, n_out), ReLU and dropout after each but the last."""
+) -> list[Layer]:
+    """Dense layers of `sizes` (n_in, hidden…, n_out), ReLU after each but the last.
+
+    Before a ReLU batch normalisation, which makes the bias of its layer superfluous, after it
+    dropout, where asked for.
+    """
     layers: list[Layer] = []
-    for n_in, n_out in pairwise(sizes):
-        layers += [Dense(n_in, n_out, rng=rng, scale=weight_scale, dtype=dtype), ReLU()]
+    for n_in, n_out in pairwise(sizes[:-1]):
+        layers.append(Dense(n_in, n_out, rng=rng, init=init, bias=not batch_norm, dtype=dtype))
+        if batch_norm:
+            layers.append(BatchNorm(n_out, dtype=dtype))
+        layers.append(ReLU())
         if dropout:
             layers.append(Dropout(dropout, rng=rng))
-    return Network(layers[: -2 if dropout else -1])
+    return [*layers, Dense(*sizes[-2:], rng=rng, init=init, dtype=dtype)]
+
+
+def perceptron(sizes: Sequence[int], *, rng: Generator, **options: Any) -> Network:
+    """The network of `dense_layers`, which see."""
+    return Network(dense_layers(sizes, rng=rng, **options))
 
 
 def minibatches(
@@ -89,11 +166,23 @@ def minibatches(
     order = rng.permutation(len(x))
     for start in range(0, len(x), batch_size):
         rows = order[start : start + batch_size]
-        yield x[rows], targets[rows]
+        yield x.take(rows, axis=0), targets.take(rows, axis=0)
+
+
+class Differentiable(Protocol):
+    """What `train_epoch` needs of a network or of its replicas."""
+
+    @property
+    def grads(self) -> Array: ...
+
+    @property
+    def weight_grads(self) -> list[Array]: ...
+
+    def gradients(self, x: Array, targets: Array, loss: Loss) -> Array: ...
 
 
 def train_epoch(
-    network: Network,
+    network: Differentiable,
     batches: Iterable[tuple[Array, Array]],
     *,
     loss: Loss,
@@ -104,13 +193,11 @@ def train_epoch(
 
     With `clip` the gradients of the weights are limited to ± `clip`; those of the biases are not.
     """
-    weight_grads = [g for g in network.grads if g.ndim > 1]
     seen_logits, seen_targets = [], []
     for x, targets in batches:
-        logits = network.forward(x, training=True)
-        network.backward(loss.grad(logits, targets))
+        logits = network.gradients(x, targets, loss)
         if clip is not None:
-            clip_(weight_grads, clip)
+            clip_(network.weight_grads, clip)
         optimizer.step(network.grads)
         seen_logits.append(logits)
         seen_targets.append(targets)

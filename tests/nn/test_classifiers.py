@@ -8,25 +8,33 @@ from sklearn.datasets import make_blobs
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from pipeline.nn import estimator as estimator_module
+from pipeline.nn import images
 from pipeline.nn.boosting import BoostedClassifier
-from pipeline.nn.classifiers import AdamClassifier, SNNClassifier
+from pipeline.nn.classifiers import AdamClassifier, PerceptronClassifier, SNNClassifier
 from pipeline.nn.estimator import Epoch
-from pipeline.nn.network import Network
+from pipeline.nn.images import ConvNetClassifier
+from pipeline.nn.network import Network, perceptron
 
 # The defaults are made for thousands of samples with large features; scikit-learn's checks have
 # some tens with small ones, which weights of deviation 0.01 and 30 epochs would not reach.
-SMALL = {"hidden": (16,), "weight_scale": None, "learning_rate": 0.1, "epochs": 20}
+SMALL = {"hidden": (16,), "init": "he", "learning_rate": 0.1, "epochs": 20}
 SMALL_ADAM = SMALL | {"learning_rate": 0.01}
+CONVNET = SMALL_ADAM | {"filters": (8, 8), "optimizer": "adam"}
 ESTIMATORS = {
     "snn": SNNClassifier(**SMALL, random_state=0),
     "adam": AdamClassifier(**SMALL_ADAM, random_state=0),
     "boosted": BoostedClassifier(**SMALL, members=2, random_state=0),
+    "perceptron": PerceptronClassifier(
+        **SMALL, momentum=0.5, weight_decay=1e-3, schedule="exponential", decay=0.95, random_state=0
+    ),
+    "batch norm": PerceptronClassifier(**SMALL, batch_norm=True, random_state=0),
+    "convnet": ConvNetClassifier(**CONVNET, random_state=0),
+    "convnet, batch norm": ConvNetClassifier(**CONVNET, batch_norm=True, random_state=0),
 }
 
 
-@parametrize_with_checks(
-    [SNNClassifier(**SMALL), AdamClassifier(**SMALL_ADAM), BoostedClassifier(**SMALL, members=2)]
-)
+@parametrize_with_checks(list(ESTIMATORS.values()))
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)
 
@@ -175,7 +183,7 @@ def test_adam_moves_each_bias_by_its_learning_rate_at_first(tagged):
 
 
 def test_training_and_prediction_use_one_blas_thread(estimator, blobs, monkeypatch):
-    def predict(network, x):
+    def predict(network, x, threads=1):
         seen.update(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
         return network.forward(x, training=False)
 
@@ -190,7 +198,7 @@ def test_training_and_prediction_use_one_blas_thread(estimator, blobs, monkeypat
         assert seen == {1}
 
 
-@pytest.mark.parametrize("kind", ["snn", "adam"])
+@pytest.mark.parametrize("kind", ["snn", "adam", "batch norm", "convnet, batch norm"])
 def test_early_stopping_keeps_the_best_weights(kind, blobs):
     (X, y), (X_new, y_new) = blobs
     classifier = clone(ESTIMATORS[kind]).set_params(epochs=200, patience=5)
@@ -202,6 +210,86 @@ def test_early_stopping_keeps_the_best_weights(kind, blobs):
     stopped = classifier.state_dict()
     classifier.set_params(epochs=best + 1, patience=None)
     assert_same_bits(stopped, classifier.fit(X, y, validation=(X_new, y_new)).state_dict())
+
+
+@pytest.mark.parametrize("kind", ["perceptron", "convnet, batch norm"])
+def test_training_in_threads(kind, blobs, monkeypatch):
+    """The same up to rounding, and the same bits again."""
+    (X, y), held_out = blobs
+    estimator = clone(ESTIMATORS[kind]).set_params(epochs=3)
+    X = X.astype(np.float64)
+    alone = estimator.fit(X, y, validation=held_out).state_dict()
+    for module in (estimator_module, images):
+        monkeypatch.setattr(module, "THREADED", 1)
+        monkeypatch.setattr(module, "cores", lambda: 3)
+    together = estimator.fit(X, y, validation=held_out).state_dict()
+    assert any((alone[name] != together[name]).any() for name in alone)
+    for name, array in alone.items():
+        np.testing.assert_allclose(together[name], array, rtol=1e-6, atol=1e-9)
+    estimator.set_params(dropout=0.5)
+    first = estimator.fit(X, y, validation=held_out).state_dict()
+    assert_same_bits(first, estimator.fit(X, y, validation=held_out).state_dict())
+    with pytest.raises(FloatingPointError, match=r"learning_rate 1e\+200: lower"):
+        estimator.set_params(learning_rate=1e200, optimizer="sgd").fit(X, y)
+
+
+def test_the_snn_is_trained_by_one_thread():
+    classifier = SNNClassifier()
+    assert classifier._threads(perceptron((100, 512, 256, 10), rng=np.random.default_rng(0))) == 1
+
+
+@pytest.mark.parametrize(
+    ("n_features", "shape"),
+    [(784, (28, 28, 1)), (3072, (32, 32, 3)), (3, (1, 1, 3)), (1, (1, 1, 1)), (10, (1, 10, 1))],
+)
+def test_pictures_are_square_if_they_can_be(n_features, shape):
+    assert images.shape_of(n_features) == shape
+
+
+def test_image_shape(blobs, rng):
+    (X, y), _ = blobs
+    classifier = clone(ESTIMATORS["convnet"]).set_params(image_shape=(1, 2, 2), epochs=1)
+    state = classifier.fit(X, y).state_dict()
+    assert classifier.image_shape_ == (1, 2, 2)
+    restored = clone(classifier).load_state_dict(state, classes=["a", "b", "c"], multilabel=False)
+    np.testing.assert_array_equal(restored.predict(X), classifier.predict(X))
+    with pytest.raises(
+        ValueError, match=r"H \* W \* C = 4, the number of features, got \(2, 3, 1\)"
+    ):
+        classifier.set_params(image_shape=(2, 3, 1)).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"optimizer": "rmsprop"}, "optimizer must be one of sgd, adam, got 'rmsprop'"),
+        ({"momentum": 1.0}, r"momentum must be in \[0, 1\), got 1.0"),
+        ({"weight_decay": -0.1}, "weight_decay must be 0 or above, got -0.1"),
+        ({"schedule": "cosine"}, "schedule must be one of constant, step, exponential, got 'cos"),
+        ({"decay": 0}, r"decay must be in \(0, 1\], got 0"),
+        ({"decay_epochs": 0}, "decay_epochs must be at least 1, got 0"),
+        ({"filters": ()}, r"filters must be one or more numbers of at least 1, got \(\)"),
+        ({"image_shape": (2, 2)}, r"image_shape must be None or \(H, W, C\), each .* got \(2, 2\)"),
+        ({"pooling": "min"}, "pooling must be one of max, average, got 'min'"),
+        ({"shift": -1}, "shift must be 0 or above, got -1"),
+    ],
+)
+def test_training_options_outside_their_bounds_are_refused(setting, message, blobs):
+    (X, y), _ = blobs
+    with pytest.raises(ValueError, match=message):
+        ConvNetClassifier(**setting).fit(X, y)
+
+
+def test_the_schedule_decides_how_far_training_goes(blobs):
+    """With a decay to almost 0 after the first epoch nothing moves any more."""
+    (X, y), _ = blobs
+    classifier = PerceptronClassifier((8,), schedule="exponential", decay=1e-30, random_state=0)
+    first = classifier.set_params(epochs=1).fit(X, y).state_dict()
+    assert_same_bits(first, classifier.set_params(epochs=3).fit(X, y).state_dict())
+    assert any(
+        (first[name] != array).any()
+        for name, array in classifier.set_params(decay=1.0).fit(X, y).state_dict().items()
+    )
 
 
 def test_patience_needs_validation_data(blobs):
@@ -228,9 +316,10 @@ def test_a_state_that_does_not_fit_is_refused(estimator, blobs):
     (X, y), _ = blobs
     state = estimator.fit(X, y).state_dict()
     blank = clone(estimator)
-    with pytest.raises(ValueError, match=r"layers.0.weight is missing in the state"):
+    first = "image_shape" if "filters" in estimator.get_params() else "layers.0.weight"
+    with pytest.raises(ValueError, match=f"{first} is missing in the state"):
         blank.load_state_dict({}, classes="abc", multilabel=False)
-    with pytest.raises(ValueError, match=r"layers.2.weight has shape \(16, 2\), in the state"):
+    with pytest.raises(ValueError, match=r"weight has shape \(16, 2\), in the state \(16, 3\)"):
         blank.load_state_dict(state, classes=["a", "b"], multilabel=False)
     with pytest.raises(ValueError, match="the state has"):
         blank.set_params(hidden=(16, 16)).load_state_dict(
@@ -253,7 +342,7 @@ def test_divergence_is_an_error_with_advice(blobs):
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"clip": 0.0}, "clip must be above 0 or None, got 0.0"),
-        ({"weight_scale": -1}, "weight_scale must be above 0 or None, got -1"),
+        ({"init": "lecun"}, "init must be one of normal, xavier, he, got 'lecun'"),
     ],
 )
 def test_settings_outside_their_bounds_are_refused(estimator, setting, message, blobs):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from pipeline.nn.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
+from pipeline.nn.losses import BinaryCrossEntropy, SoftmaxCrossEntropy, WeightedSquaredError
 
 
 def binary_reference(logits, targets):
@@ -79,3 +79,33 @@ def test_probabilities_are_sigmoid_and_softmax():
 def test_binary_cross_entropy_sums_outputs_and_averages_samples():
     logits = np.zeros((4, 3))  # every output costs log 2
     assert BinaryCrossEntropy()(logits, np.ones((4, 3))) == pytest.approx(3 * np.log(2))
+
+
+@pytest.fixture
+def weighted(rng):
+    """Outputs (7, 5), and targets with their weights (7, 2, 5); a weight may be 0."""
+    weights = rng.uniform(size=(7, 5)) * (rng.random((7, 5)) > 0.2)
+    return rng.standard_normal((7, 5)), np.stack([3 * rng.standard_normal((7, 5)), weights], axis=1)
+
+
+def test_weighted_squared_error_and_its_gradient_are_those_of_torch(weighted):
+    outputs, targets = weighted
+    z, (t, w) = torch.tensor(outputs, requires_grad=True), torch.tensor(targets).unbind(1)
+    expected = F.mse_loss(z, t, reduction="sum", weight=w) / 2 / 7
+    expected.backward()
+    loss = WeightedSquaredError()
+    assert loss(outputs, targets) == pytest.approx(expected.item(), rel=1e-12)
+    np.testing.assert_allclose(loss.grad(outputs, targets), z.grad, rtol=1e-12)
+
+
+def test_gradient_of_the_weighted_squared_error_is_the_central_difference(
+    weighted, assert_is_gradient
+):
+    outputs, targets = weighted
+    loss = WeightedSquaredError()
+    assert_is_gradient(loss.grad(outputs, targets), lambda: loss(outputs, targets), outputs)
+
+
+def test_weighted_squared_error_keeps_the_dtype(weighted):
+    outputs, targets = (array.astype(np.float32) for array in weighted)
+    assert WeightedSquaredError().grad(outputs, targets).dtype == np.float32

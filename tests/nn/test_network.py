@@ -6,6 +6,7 @@ from torch.nn import functional as F  # noqa: N812
 from pipeline.nn.layers import Dense, Dropout, ReLU
 from pipeline.nn.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from pipeline.nn.network import PREDICT_ROWS, minibatches, perceptron, train_epoch
+from pipeline.nn.normalization import BatchNorm
 from pipeline.nn.optimizers import SGD, Adam
 
 
@@ -17,9 +18,8 @@ def network(rng, sizes=(6, 5, 4, 3), dropout=0.0):
 def test_gradients_are_central_differences(loss, rng, assert_is_gradient):
     net = network(rng)
     x, targets = rng.standard_normal((8, 6)), np.eye(3)[rng.integers(3, size=8)]
-    net.backward(loss.grad(net.forward(x, training=True), targets))
-    for param, grad in zip(net.params, net.grads, strict=True):
-        assert_is_gradient(grad, lambda: loss(net.forward(x, training=False), targets), param)
+    net.gradients(x, targets, loss)
+    assert_is_gradient(net.grads, lambda: loss(net.predict(x), targets), net.params)
 
 
 def test_perceptron_has_dropout_and_rectifier_after_all_but_the_last_layer(rng):
@@ -29,10 +29,28 @@ def test_perceptron_has_dropout_and_rectifier_after_all_but_the_last_layer(rng):
     assert [type(layer) for layer in network(rng, (4, 2), dropout=0.5).layers] == [Dense]
 
 
+def test_perceptron_has_batch_normalisation_instead_of_a_bias(rng):
+    net = perceptron((4, 3, 2), rng=rng, batch_norm=True)
+    assert [type(layer) for layer in net.layers] == [Dense, BatchNorm, ReLU, Dense]
+    assert [len(layer.params) for layer in net.layers] == [1, 2, 0, 2]
+
+
+def test_layers_have_views_of_one_vector(rng):
+    net = network(rng)
+    for vector, arrays in (
+        (net.params, [p for layer in net.layers for p in layer.params]),
+        (net.grads, [g for layer in net.layers for g in layer.grads]),
+    ):
+        vector[...] = np.arange(len(vector))
+        np.testing.assert_array_equal(np.concatenate([a.ravel() for a in arrays]), vector)
+
+
 def test_prediction_in_blocks_is_one_forward_pass(rng):
     net = network(rng, dropout=0.5)
     x = rng.standard_normal((2 * PREDICT_ROWS + 3, 6))
-    np.testing.assert_allclose(net.predict(x), net.forward(x, training=False), rtol=1e-10)
+    expected = net.forward(x, training=False)
+    np.testing.assert_allclose(net.predict(x), expected, rtol=1e-10)
+    np.testing.assert_allclose(net.predict(x, threads=2), expected, rtol=1e-10)
 
 
 def test_minibatches_hold_each_sample_once_beside_its_target(rng):
@@ -88,12 +106,12 @@ def test_training_is_that_of_torch(optimizer, oracle, rate, rng):
 
 def test_clipping_limits_weights_and_leaves_biases(rng):
     net = network(rng, (6, 3))
-    before = [p.copy() for p in net.params]
+    before = net.state_dict()
     x, targets = 100 * rng.standard_normal((8, 6)), np.full((8, 3), 50.0)
     train_epoch(
         net, [(x, targets)], loss=BinaryCrossEntropy(), optimizer=SGD(net.params, 1.0), clip=0.5
     )
-    weight_step, bias_step = (abs(p - q) for p, q in zip(net.params, before, strict=True))
+    weight_step, bias_step = (abs(p - before[name]) for name, p in net.state_dict().items())
     assert weight_step.max() == pytest.approx(0.5)
     assert bias_step.min() > 40
 
@@ -115,7 +133,7 @@ def test_state_dict_round_trip(rng):
     other.load_state_dict(state)
     x = rng.standard_normal((5, 6))
     np.testing.assert_array_equal(net.predict(x), other.predict(x))
-    net.params[0][...] = 0
+    net.params[...] = 0
     assert state["layers.0.weight"].any()
 
 
@@ -125,3 +143,13 @@ def test_a_state_of_another_network_is_refused(rng):
         net.load_state_dict(network(rng, (6, 3)).state_dict())
     with pytest.raises(ValueError, match=r"weight has shape \(6, 5\), in the state \(7, 5\)"):
         net.load_state_dict(network(rng, (7, 5, 4, 3)).state_dict())
+
+
+def test_state_has_the_running_statistics(rng):
+    net, other = (perceptron((6, 5, 3), rng=rng, batch_norm=True) for _ in range(2))
+    x = rng.standard_normal((20, 6), dtype=np.float32) + 3
+    net.gradients(x, np.zeros((20, 3), np.float32), BinaryCrossEntropy())
+    state = net.state_dict()
+    assert {"layers.1.running_mean", "layers.1.running_variance"} <= state.keys()
+    other.load_state_dict(state)
+    np.testing.assert_array_equal(net.predict(x), other.predict(x))

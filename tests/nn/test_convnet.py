@@ -1,0 +1,154 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+from pipeline.nn.convnet import RandomFlip, RandomShift, convnet
+from pipeline.nn.convolution import Conv2d
+from pipeline.nn.layers import Dense, ReLU
+from pipeline.nn.losses import SoftmaxCrossEntropy
+from pipeline.nn.network import train_epoch
+from pipeline.nn.normalization import BatchNorm
+from pipeline.nn.optimizers import SGD
+from pipeline.nn.replicas import Replicas
+
+SHAPE = (9, 8, 3)
+
+
+def network(rng, filters=(4, 5, 6), shape=SHAPE, **options):
+    return convnet(shape, filters, (7,), 4, rng=rng, dtype=np.float64, **options)
+
+
+def kinds(net):
+    return [type(layer).__name__ for layer in net.layers]
+
+
+def test_layers_in_order(rng):
+    conv, pool = ["Conv2d", "ReLU"], ["Conv2d", "MaxPool", "MaxPool", "ReLU"]
+    head = ["Flatten", "Dense", "ReLU", "Dense"]
+    assert kinds(network(rng, (4,))) == ["Pictures", *pool, *head]
+    assert kinds(network(rng, (4, 4))) == ["Pictures", *pool, *pool, *head]
+    assert kinds(network(rng, (4, 4, 4))) == ["Pictures", *conv, *pool, *pool, *head]
+    assert kinds(network(rng, (4, 4, 4, 4))) == ["Pictures", *conv, *pool, *conv, *pool, *head]
+
+
+def test_options_add_their_layers(rng):
+    net = network(rng, (4,), pooling="average", batch_norm=True, flip=True, shift=1, dropout=0.5)
+    trunk = ["Conv2d", "BatchNorm", "ReLU", "AvgPool", "AvgPool", "Flatten"]
+    head = ["Dense", "BatchNorm", "ReLU", "Dropout", "Dense"]
+    assert kinds(net) == ["Pictures", "RandomShift", "RandomFlip", *trunk, *head]
+    # A bias before batch normalisation would be without effect.
+    assert [len(layer.params) for layer in net.layers if isinstance(layer, Conv2d | Dense)] == [
+        1,
+        1,
+        2,
+    ]
+
+
+def test_an_axis_of_one_is_not_halved(rng):
+    net = network(rng, (4, 4, 4), shape=(1, 5, 1))
+    assert [layer.axis for layer in net.layers if hasattr(layer, "axis")] == [2, 2]
+    assert net.predict(rng.standard_normal((3, 5))).shape == (3, 4)
+
+
+class Channelwise(torch.nn.Module):
+    """A module of (N, C, H, W) for pictures given as rows (N, H * W * C)."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        return self.module(x.reshape(len(x), *SHAPE).permute(0, 3, 1, 2))
+
+
+class FlattenAsHere(torch.nn.Module):
+    def forward(self, x):
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+def twin(net, pooling):
+    """The same network in torch, with the same weights; ReLU before each pooling."""
+    modules = []
+    for layer in net.layers:
+        if isinstance(layer, Conv2d):
+            k = layer.params[0]
+            modules.append(torch.nn.Conv2d(*k.shape[2:], 3, padding=1, bias=len(layer.params) == 2))
+            modules[-1].weight.data = torch.tensor(k.transpose(3, 2, 0, 1).copy())
+        elif isinstance(layer, Dense):
+            w = layer.params[0]
+            modules.append(torch.nn.Linear(*w.shape, bias=len(layer.params) == 2))
+            modules[-1].weight.data = torch.tensor(w.T.copy())
+        elif isinstance(layer, BatchNorm):
+            flat = isinstance(modules[-1], torch.nn.Linear)
+            kind = torch.nn.BatchNorm1d if flat else torch.nn.BatchNorm2d
+            modules.append(kind(len(layer.params[0])))
+        elif isinstance(layer, ReLU):
+            before_pool = modules and isinstance(modules[-1], torch.nn.MaxPool2d)
+            modules.insert(len(modules) - before_pool, torch.nn.ReLU())
+        elif getattr(layer, "axis", None) == 1:
+            modules.append((torch.nn.MaxPool2d if pooling == "max" else torch.nn.AvgPool2d)(2))
+        elif type(layer).__name__ == "Flatten":
+            modules.append(FlattenAsHere())
+        if isinstance(layer, Conv2d | Dense) and len(layer.params) == 2:
+            modules[-1].bias.data = torch.tensor(layer.params[1].copy())
+    return Channelwise(torch.nn.Sequential(*modules).double())
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_twenty_steps_are_those_of_torch(pooling, batch_norm, threads, rng):
+    net = network(rng, pooling=pooling, batch_norm=batch_norm)
+    oracle = twin(net, pooling)
+    torch_optimizer = torch.optim.SGD(oracle.parameters(), lr=0.05, momentum=0.9)
+    optimizer = SGD(net.params, 0.05, momentum=0.9)
+    x = rng.standard_normal((35, net.layers[0].shape[0] * 24))
+    y = rng.integers(4, size=35)
+    batches = [(x[i : i + 10], np.eye(4)[y[i : i + 10]]) for i in range(0, 35, 10)]
+    with Replicas(net, threads) as replicas:
+        for _ in range(5):
+            loss = train_epoch(replicas, batches, loss=SoftmaxCrossEntropy(), optimizer=optimizer)
+            total = 0.0
+            for inputs, targets in batches:
+                torch_optimizer.zero_grad()
+                torch_loss = F.cross_entropy(oracle(torch.tensor(inputs)), torch.tensor(targets))
+                torch_loss.backward()
+                torch_optimizer.step()
+                total += torch_loss.item() * len(inputs)
+            assert loss == pytest.approx(total / 35, rel=1e-5)
+    oracle.eval()
+    expected = oracle(torch.tensor(x)).detach().numpy()
+    np.testing.assert_allclose(net.predict(x), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(net.predict(x, threads=2), net.predict(x))
+
+
+def test_flip_turns_half_of_the_pictures(rng):
+    x = rng.standard_normal((1000, 2, 3, 1))
+    y = RandomFlip(rng=rng).forward(x, training=True)
+    turned = (y == x[:, :, ::-1]).all(axis=(1, 2, 3))
+    kept = (y == x).all(axis=(1, 2, 3))
+    assert (turned ^ kept).all()
+    assert turned.mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_shift_moves_by_each_distance_as_often(rng):
+    x = np.zeros((9000, 5, 5, 1))
+    x[:, 2, 2] = 1
+    y = RandomShift(1, rng=rng).forward(x, training=True)
+    np.testing.assert_array_equal(y.sum(axis=(1, 2, 3)), 1)
+    np.testing.assert_allclose(y.mean(axis=0)[1:4, 1:4, 0], 1 / 9, atol=0.02)
+
+
+def test_what_is_shifted_in_is_0(rng):
+    y = RandomShift(2, rng=rng).forward(np.ones((100, 4, 4, 2)), training=True)
+    assert set(np.unique(y)) == {0, 1}
+    assert y.sum(axis=(1, 2, 3)).min() == 2 * 2 * 2
+
+
+@pytest.mark.parametrize(
+    "change", [lambda rng: RandomFlip(rng=rng), lambda rng: RandomShift(2, rng=rng)]
+)
+def test_evaluation_changes_no_picture(change, rng):
+    x = rng.standard_normal((4, 3, 3, 1))
+    np.testing.assert_array_equal(change(rng).forward(x, training=False), x)
