@@ -1,13 +1,15 @@
 """Atelier: from a folder of pictures to compared, explained classifiers.
 
-    ingest ─┬─ features ── pca ── classifier@NAME ── evaluate ── report
-    weights ┘
+    weights ─ features ── pca ─┬─ classifier@NAME ── stack@NAME ─┬─ evaluate ── report
+    ingest ─┴─ pixels ─────────┴─ sweep@NAME ────────────────────┘
 
 `dvc.yaml` holds the paths, `params.yaml` the knobs. To read the code, follow the data:
 `sources/` and `ingestion.py` (pictures), `splitting.py`, `backbones.py`; `preparation.py`,
 `inference.py`, `extraction.py`, `vectors.py` and `incremental.py` (features: pictures made ready, a
-fast network, both in step, what is kept, what is missing); `decomposition.py` (components), `nn/`
-and `runs.py` (networks), `metrics.py` (scores), `charts.py` and `page.html.jinja` (the page).
+fast network, both in step, what is kept, what is missing); `decomposition.py` and `rows.py`
+(components), `pixels.py`, `inputs.py` (what classifiers see); `nn/`, `neighbors.py` with
+`similarity.py`, `logistic.py`, and `runs.py` (classifiers), `folds.py`, `stacking.py`;
+`metrics.py` (scores), `charts.py` and `page.html.jinja` (the page).
 `stages/` calls them, one file per stage; `tables.py` is what lies between two stages,
 `distributed.py` what lies between processes.
 """

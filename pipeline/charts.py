@@ -49,7 +49,27 @@ def accuracy(metrics: pd.DataFrame, baseline: float, runs: Sequence[str]) -> Fig
         .mark_rule(strokeDash=[5, 4], color="#666")
         .encode(x="accuracy:Q", tooltip=["what:N", alt.Tooltip("accuracy:Q", format=".3f")])
     )
-    return alt.layer(rule, interval, point).properties(width=560, height=alt.Step(34))
+    return alt.layer(rule, interval, point).properties(width=420, height=alt.Step(34))
+
+
+def seconds(table: pd.DataFrame, runs: Sequence[str]) -> Figure:
+    """Training time of each run, seconds of one training. table: columns run, seconds."""
+    return (
+        alt.Chart(table)
+        .mark_bar(height=10)
+        .encode(
+            x=alt.X("seconds:Q", title="training, seconds"),
+            y=alt.Y("run:N", sort=list(runs), title=None, axis=None),
+            color=_run(runs, None),
+            tooltip=["run:N", alt.Tooltip("seconds:Q", format=".2f")],
+        )
+        .properties(width=220, height=alt.Step(34))
+    )
+
+
+def side_by_side(*charts: Figure) -> Figure:
+    """The charts in one row."""
+    return alt.hconcat(*charts)
 
 
 def distribution(pictures: pd.DataFrame) -> Figure:
@@ -108,7 +128,7 @@ def curves(history: pd.DataFrame, runs: Sequence[str]) -> Figure:
         *(
             base.encode(
                 y=alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False)),
-                color=_run(runs),
+                color=_run(runs, _legend(history)),
                 tooltip=["run:N", "epoch:Q", alt.Tooltip(f"{column}:Q", format=".3f")],
             ).properties(width=245, height=210, title=title)
             for column, title in titles.items()
@@ -133,6 +153,82 @@ def per_class(scores: pd.DataFrame, runs: Sequence[str]) -> Figure:
         )
         .properties(width=215, height=alt.Step(24))
         .facet(alt.Column("measure:N", sort=measures, title=None))
+    )
+
+
+def residuals(norms: pd.DataFrame, runs: Sequence[str]) -> Figure:
+    """Norm of what is left after each member, mean over the classes.
+
+    norms: columns run, member, norm.
+    """
+    return (
+        alt.Chart(norms)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("member:Q", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("norm:Q", title="residual norm, mean over the classes"),
+            color=_run(runs, _legend(norms)),
+            tooltip=["run:N", "member:Q", alt.Tooltip("norm:Q", format=".3f")],
+        )
+        .properties(width=330, height=210)
+    )
+
+
+def sweep(results: pd.DataFrame, title: str) -> Figure:
+    """Mean and standard deviation over the seeds, by setting; `title` names what varies.
+
+    results: columns setting, seed, loss, accuracy, test_accuracy, seconds; empty where it diverged.
+    """
+    titles = {
+        "loss": "training loss",
+        "accuracy": "training accuracy",
+        "test_accuracy": "test accuracy",
+        "seconds": "training, seconds",
+    }
+    order = list(results["setting"].drop_duplicates())
+    x = alt.X("setting:N", sort=order, title=title, scale=alt.Scale(domain=order))
+    base = alt.Chart(results).encode(x=x)
+    panels = []
+    for column, panel in titles.items():
+        y = alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False))
+        bars = base.mark_errorbar(extent="stdev", ticks={"color": "#4c78a8"}).encode(
+            y=y, color=alt.value("#4c78a8")
+        )
+        points = base.mark_point(filled=True, size=70).encode(
+            y=alt.Y(f"mean({column}):Q", title=None),
+            tooltip=["setting:N", alt.Tooltip(f"mean({column}):Q", format=".3f")],
+        )
+        panels.append(alt.layer(bars, points).properties(width=175, height=190, title=panel))
+    return alt.hconcat(*panels)
+
+
+def thresholds(scores: pd.DataFrame, runs: Sequence[str], shown: str) -> Figure:
+    """Precision, recall and F1 of each class at a threshold that the reader moves.
+
+    scores: columns run, class, threshold, precision, recall, f1, support. `shown`: the first run.
+    """
+    measures = ["precision", "recall", "F1"]
+    named = scores.rename(columns={"f1": "F1"})
+    long = named.melt(["run", "class", "threshold", "support"], measures, "measure")
+    order = scores.sort_values("support", ascending=False)["class"].drop_duplicates().to_list()
+    low, high = scores["threshold"].min(), scores["threshold"].max()
+    slider = alt.binding_range(min=low, max=high, step=low, name="threshold ")
+    threshold = alt.param(name="threshold", value=0.5, bind=slider)
+    chosen = alt.param(
+        name="of", value=shown, bind=alt.binding_select(options=list(runs), name="run ")
+    )
+    return (
+        alt.Chart(long)
+        .transform_filter("datum.run === of && abs(datum.threshold - threshold) < 0.001")
+        .mark_bar(height=9)
+        .encode(
+            x=alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y("class:N", sort=order, title=None),
+            tooltip=["class:N", "support:Q", alt.Tooltip("value:Q", format=".3f")],
+        )
+        .properties(width=215, height=alt.Step(20))
+        .facet(alt.Column("measure:N", sort=measures, title=None))
+        .add_params(threshold, chosen)
     )
 
 
@@ -166,6 +262,11 @@ def confusion(pairs: pd.DataFrame, runs: Sequence[str], shown: str) -> Figure:
     )
     size = alt.Step(44)
     return alt.layer(cells, text).add_params(chosen).properties(width=size, height=alt.Step(30))
+
+
+def _legend(table: pd.DataFrame) -> alt.Legend:
+    """Of the runs that are in the table, in the colours of all."""
+    return alt.Legend(values=list(table["run"].drop_duplicates()))
 
 
 def _run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from pipeline.predictions import Predictions
 
 Array = NDArray[Any]
 
+THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
+
 
 def best_run(metrics: dict[str, dict[str, float]]) -> str:
     """The run with the highest validation accuracy; of equal ones the first."""
@@ -30,6 +33,11 @@ def hits(predictions: Predictions) -> NDArray[np.bool_]:
     top = predictions.scores.argmax(2)  # (R, N)
     found: NDArray[np.bool_] = predictions.targets[np.arange(top.shape[1]), top] == 1
     return found
+
+
+def hit_rate(scores: Array, targets: Array) -> float:
+    """hit@1 of scores (N, C) against targets (N, C) of 0 and 1."""
+    return float(targets[np.arange(len(targets)), scores.argmax(1)].mean())
 
 
 def chosen(predictions: Predictions, threshold: float) -> NDArray[np.bool_]:
@@ -71,7 +79,27 @@ def summarize(
         "accuracy_sd": per_repeat.std(ddof=1) if len(per_repeat) > 1 else 0.0,
         "accuracy_low": low,
         "accuracy_high": high,
+        **_scores(predictions, threshold),
     }
+    return {name: round(float(value), 4) for name, value in rows.items()}
+
+
+def across_folds(
+    folds: Sequence[Predictions], *, threshold: float
+) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation over the folds of a cross-validation, by the metric's name."""
+    rows = [{"accuracy": hits(fold).mean(), **_scores(fold, threshold)} for fold in folds]
+    values = {name: [row[name] for row in rows if name in row] for name in rows[0]}
+    return {
+        name: (round(float(np.mean(v)), 4), round(float(np.std(v, ddof=1)), 4))
+        for name, v in values.items()
+        if len(v) > 1
+    }
+
+
+def _scores(predictions: Predictions, threshold: float) -> dict[str, float]:
+    """All but the accuracy."""
+    rows: dict[str, float] = {}
     decisions = chosen(predictions, threshold)
     support = predictions.targets.sum(0)
     tested = np.flatnonzero(support)
@@ -80,7 +108,7 @@ def summarize(
         means = np.mean([v[:3] for v in values], 0)
         for name, value in zip(("precision", "recall", "f1"), means, strict=True):
             rows[f"{average}_{name}"] = value
-    rows["log_loss"] = np.mean([_log_loss(predictions, s) for s in predictions.scores])
+    rows["log_loss"] = float(np.mean([_log_loss(predictions, s) for s in predictions.scores]))
     scorable = (support > 0) & (support < len(predictions.targets))
     if scorable.any():
         targets, scores = predictions.targets[:, scorable], predictions.scores[:, :, scorable]
@@ -88,8 +116,14 @@ def summarize(
             ("roc_auc", roc_auc_score),
             ("average_precision", average_precision_score),
         ]:
-            rows[name] = np.mean([score(targets, s, average="macro") for s in scores])
-    return {name: round(float(value), 4) for name, value in rows.items()}
+            rows[name] = float(np.mean([score(targets, s, average="macro") for s in scores]))
+    return rows
+
+
+def by_threshold(predictions: Predictions) -> list[tuple[float, dict[str, Array]]]:
+    """Thresholds with what `per_class` gives when each class is assigned above them."""
+    each = replace(predictions, multilabel=True)
+    return [(threshold, per_class(each, threshold=threshold)) for threshold in THRESHOLDS]
 
 
 def per_class(predictions: Predictions, *, threshold: float) -> dict[str, Array]:

@@ -1,19 +1,26 @@
-"""A map in threads that keeps the order and holds few items."""
+"""Maps in threads and processes that keep the order."""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def cores() -> int:
-    """Processor cores this process may use."""
+    """Processor cores this process may use; one in a child of `forked_map`."""
+    if not _alone:
+        return 1
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -51,3 +58,43 @@ def ordered_map(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def forked_map(function: Callable[[T], R], items: Sequence[T], *, processes: int) -> Iterator[R]:
+    """`map(function, items)`, so many at once, each in a process of its own with one thread.
+
+    What `function` refers to is shared, not copied; only results are sent. Where processes cannot
+    be forked, and for a single item, this is `map`. Errors are those of `function`, and
+    `MemoryError` when a process is killed.
+    """
+    if len(items) < 2 or "fork" not in multiprocessing.get_all_start_methods():
+        yield from map(function, items)
+        return
+    global _function
+    _function = function
+    fork = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(min(len(items), processes), fork, _start)
+    try:
+        yield from pool.map(_call, items)
+    except BrokenProcessPool:
+        raise MemoryError("a process was killed while it trained") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+        _function = None
+
+
+_function: Callable[[Any], Any] | None = None  # found by the children, for it cannot be sent
+_alone = True  # False in a child
+
+
+def _start() -> None:
+    global _alone
+    _alone = False
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # end at once: the parent tidies up
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    threadpool_limits(1)
+
+
+def _call(item: Any) -> Any:
+    assert _function is not None
+    return _function(item)

@@ -6,6 +6,7 @@ import difflib
 import re
 import sys
 import types
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -135,46 +136,151 @@ class Pca(Section):
     seed: Seed
 
 
+# ---------------------------------------------------------------- pixels
+
+
+class Pixels(Section):
+    size: Annotated[int, Field(ge=8, le=512)]
+    colour: Literal["rgb", "grey"]
+
+
 # ---------------------------------------------------------------- classifiers
+
+Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False)]  # YAML has lists only
+Init = Literal["normal", "xavier", "he"]
+Folds = Annotated[int, Field(ge=2, le=100)]
 
 
 class Run(Section):
     """What every run has, whatever its kind."""
 
     kind: str
-    standardize: bool
+    input: Literal["components", "features", "pixels"]
+    normalize: Literal["zscore", "minmax"] | OffOr
+    folds: Folds | OffOr
     threshold: Probability
     repeats: Annotated[int, Field(ge=1, le=1000)]
     seed: Seed
 
 
 class NetworkRun(Run):
-    hidden: Annotated[tuple[PositiveInt, ...], Field(strict=False)]  # YAML has lists only
+    hidden: Sizes
     dropout: Annotated[float, Field(ge=0, lt=1)]
     learning_rate: PositiveFloat
     batch_size: PositiveInt
     epochs: PositiveInt
     clip: PositiveFloat | OffOr
+    patience: PositiveInt | OffOr
 
 
 class SnnRun(NetworkRun):
     kind: Literal["snn"]
-    patience: PositiveInt | OffOr
 
 
 class AdamRun(NetworkRun):
     kind: Literal["adam"]
-    patience: PositiveInt | OffOr
 
 
 class BoostedRun(NetworkRun):
     kind: Literal["boosted"]
+    rule: Literal["residual_average", "newton", "bagging"]
     members: PositiveInt
     tolerance: PositiveFloat
+    shrinkage: Annotated[float, Field(gt=0, le=1)]
+    init: Init
 
 
-ClassifierRun = Annotated[SnnRun | AdamRun | BoostedRun, Field(discriminator="kind")]
+class TunedRun(NetworkRun):
+    """A network with every option of its training."""
+
+    init: Init
+    batch_norm: bool
+    optimizer: Literal["sgd", "adam"]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    schedule: Literal["constant", "step", "exponential"]
+    decay: Annotated[float, Field(gt=0, le=1)]
+    decay_epochs: PositiveInt
+
+
+class MlpRun(TunedRun):
+    kind: Literal["mlp"]
+
+
+class ConvnetRun(TunedRun):
+    kind: Literal["convnet"]
+    input: Literal["pixels"]
+    filters: Annotated[Sizes, Field(min_length=1)]
+    pooling: Literal["max", "average"]
+    flip: bool
+    shift: Annotated[int, Field(ge=0)]
+
+
+class DistanceRun(Run):
+    distance: Literal["manhattan", "mse", "cosine", "ssim"]
+
+    @model_validator(mode="after")
+    def _pictures(self) -> DistanceRun:
+        if self.distance == "ssim" and self.input != "pixels":
+            raise ValueError("distance ssim compares pictures: set input: pixels")
+        return self
+
+
+class KnnRun(DistanceRun):
+    kind: Literal["knn"]
+    n_neighbors: PositiveInt
+
+
+class CentroidRun(DistanceRun):
+    kind: Literal["nearest_centroid"]
+
+
+class LogisticRun(Run):
+    kind: Literal["logistic"]
+    C: PositiveFloat
+
+
+ClassifierRun = Annotated[
+    SnnRun | AdamRun | BoostedRun | MlpRun | ConvnetRun | KnnRun | CentroidRun | LogisticRun,
+    Field(discriminator="kind"),
+]
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+
+class Stack(Section):
+    """A logistic regression of the scores of other runs, fitted to their out-of-fold scores."""
+
+    runs: Annotated[tuple[RunName, ...], Field(strict=False, min_length=2)]
+    C: PositiveFloat
+    threshold: Probability
+
+
+class Sweep(Section):
+    """The run `base` with each combination of the values in `vary`."""
+
+    base: RunName
+    vary: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+
+    def settings(self, base: Run) -> list[tuple[dict[str, Any], Run]]:
+        """Every combination and the run it makes of `base`. Errors: ValueError."""
+        model = type(base)
+        allowed = [name for name in model.model_fields if name not in ("kind", "input")]
+        if unknown := [key for key in self.vary if key not in allowed]:
+            raise ValueError(f"vary.{unknown[0]}: a {base.kind} run has {', '.join(allowed)}")
+        combinations = (
+            dict(zip(self.vary, values, strict=True)) for values in product(*self.vary.values())
+        )
+        runs = []
+        for setting in combinations:
+            try:
+                runs.append((setting, model.model_validate({**base.model_dump(), **setting})))
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                raise ValueError(
+                    f"vary.{first['loc'][0]}: found {first['input']!r}: {_message(first['msg'])}"
+                ) from None
+        return runs
+
 
 # ---------------------------------------------------------------- evaluate, report
 
@@ -196,9 +302,44 @@ class Params(Section):
     ingest: Ingest
     features: Features
     pca: Pca
+    pixels: Pixels
     classifiers: Annotated[dict[RunName, ClassifierRun], Field(min_length=1)]
+    stacks: dict[RunName, Stack]
+    sweeps: dict[RunName, Sweep]
     evaluate: Evaluate
     report: Report
+
+    @model_validator(mode="after")
+    def _runs_exist(self) -> Params:
+        for name, stack in self.stacks.items():
+            if name in self.classifiers:
+                raise ValueError(f"stacks.{name} has the name of a classifier: give it another")
+            for member in stack.runs:
+                if member not in self.classifiers:
+                    raise ValueError(f"stacks.{name}.runs names {member!r}: {self._known()}")
+                if self.classifiers[member].folds == "none":
+                    raise ValueError(
+                        f"stacks.{name}.runs names {member!r}, which has no out-of-fold scores: "
+                        f"set classifiers.{member}.folds, such as 5"
+                    )
+        for name, sweep in self.sweeps.items():
+            if sweep.base not in self.classifiers:
+                raise ValueError(f"sweeps.{name}.base is {sweep.base!r}: {self._known()}")
+            try:
+                sweep.settings(self.classifiers[sweep.base])
+            except ValueError as error:
+                raise ValueError(f"sweeps.{name}.{error}") from None
+        return self
+
+    def _known(self) -> str:
+        return f"classifiers has {', '.join(self.classifiers)}"
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Of every run that is evaluated, in the order of the file, stacks last."""
+        return {
+            name: run.threshold for name, run in [*self.classifiers.items(), *self.stacks.items()]
+        }
 
 
 # ---------------------------------------------------------------- reading
@@ -247,7 +388,8 @@ def _explain(error: ValidationError, data: Any) -> str:
         same = [d for d in details if _written(d["loc"], data) == key]
         found = "nothing" if first["input"] is None else repr(first["input"])
         value = "" if isinstance(first["input"], dict) else f"found {found}: "
-        text = f"{key}: {value}{' or '.join(dict.fromkeys(_message(d['msg']) for d in same))}"
+        text = f"{value}{' or '.join(dict.fromkeys(_message(d['msg']) for d in same))}"
+        text = f"{key}: {text}" if first["loc"] or not isinstance(data, dict) else text
     others = len({(_written(d["loc"], data), d["type"] == "missing" and d["loc"]) for d in details})
     return text + (f" (and {others - 1} more)" if others > 1 else "")
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +25,10 @@ from pipeline.extraction import Execution, Extractor
 from pipeline.images import PictureError
 from pipeline.metrics import best_run
 from pipeline.parallel import ordered_map
+from pipeline.pixels import decode_pixels, to_vectors
 from pipeline.runs import TrainedRun, load_run
 from pipeline.sources.folder import visible_files
+from pipeline.stacking import Stack
 from pipeline.tables import replacing
 
 BATCH = 32  # pictures that are read at a time
@@ -46,28 +49,23 @@ class Prediction:
         return sorted(self.probabilities.items(), key=lambda item: -item[1])
 
 
-class Predictor:
-    """The whole way of a picture: backbone, PCA and one run, as `dvc repro` left them in `models`.
+class FromBackbone:
+    """Encoded pictures -> `features` or `components`, by the backbone and PCA of `models`.
 
-    Errors: `UserError` when a model is missing, damaged, or does not fit the others.
+    Errors: `UserError` when a model is missing, damaged, or does not fit the other.
     """
 
-    def __init__(self, models: Path, name: str) -> None:
-        path = models / "runs" / f"{name}.safetensors"
-        if not path.is_file():
-            there = ", ".join(sorted(p.stem for p in path.parent.glob("*.safetensors"))) or "none"
-            raise UserError(f"there is no trained run {name!r} in {path.parent} (there: {there})")
-        self.run: TrainedRun
-        self.run, trained = load_run(path)
-        self.classes: list[str] = trained["classes"]
+    def __init__(self, models: Path, kind: str) -> None:
         backbone = Backbone.load(models / "backbone.safetensors")
-        self.pca: StreamingPCA | None
-        self.pca, extraction = load_pca(models / "pca.safetensors")
+        pca, extraction = load_pca(models / "pca.safetensors")
         if extraction["digest"] != backbone.recipe.digest:
             raise UserError(f"{models}/pca belongs to another backbone: run `dvc repro`")
-        if extraction["components_digest"] != trained["components_digest"]:
-            raise UserError(f"{path} was trained on other components: run `dvc repro`")
-        self.extractor = Extractor(
+        self.pca: StreamingPCA | None = pca if kind == "components" else None
+        digest = extraction.pop("components_digest")
+        self.provenance = (
+            {"components_digest": digest} if kind == "components" else {"features": extraction}
+        )
+        self._extractor = Extractor(
             backbone,
             layer=extraction["layer"],
             resize=extraction["resize"],
@@ -76,13 +74,73 @@ class Predictor:
             execution=Execution(batch_size=1),  # no batch is filled up
         )
 
+    def prepare(self, data: bytes) -> NDArray[np.uint8]:
+        """Errors: `PictureError`."""
+        return self._extractor.prepare(data)
+
+    def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[np.float32]:
+        features = self._extractor.forward(torch.from_numpy(prepared))
+        return features.astype(np.float32) if self.pca is None else self.pca.transform(features)
+
+
+class FromPixels:
+    """Encoded pictures -> `pixels`, of the size and colour that a run was trained on."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.provenance = {"pixels": options}
+        self._options = options
+
+    def prepare(self, data: bytes) -> NDArray[np.uint8]:
+        """Errors: `PictureError`."""
+        return decode_pixels(data, **self._options)
+
+    def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return to_vectors(prepared)
+
+
+class Predictor:
+    """The whole way of a picture to a run's scores, as `dvc repro` left it in `models`.
+
+    The run is one of the classifiers (its first repeat) or a stack of several.
+    Errors: `UserError` when a model is missing, damaged, or does not fit the others.
+    """
+
+    def __init__(self, models: Path, name: str) -> None:
+        runs, stacks = models / "runs", models / "stacks"
+        there = {
+            path.stem: path for path in (*runs.glob("*.safetensors"), *stacks.glob("*.safetensors"))
+        }
+        if name not in there:
+            raise UserError(
+                f"there is no trained run {name!r} in {models} (there: "
+                f"{', '.join(sorted(there)) or 'none'})"
+            )
+        self.stack = Stack.load(there[name]) if there[name].parent == stacks else None
+        members = self.stack.runs if self.stack else (name,)
+        self.sources: dict[str, FromBackbone | FromPixels] = {}
+        self.members: list[tuple[str, TrainedRun]] = []
+        for member in members:
+            path = runs / f"{member}.safetensors"
+            run, trained = load_run(path)
+            self.classes: list[str] = trained["classes"]
+            kind = trained["input"]
+            if kind not in self.sources:
+                self.sources[kind] = (
+                    FromPixels(trained["pixels"])
+                    if kind == "pixels"
+                    else FromBackbone(models, kind)
+                )
+            if any(trained[k] != value for k, value in self.sources[kind].provenance.items()):
+                raise UserError(f"{path} was trained on other {kind}: run `dvc repro`")
+            self.members.append((kind, run))
+
     def predict(self, files: Iterable[Path]) -> Iterator[Prediction]:
         """A prediction for each file, in order; memory holds one batch."""
         remaining = iter(files)
         while batch := list(islice(remaining, BATCH)):
             read = list(ordered_map(self._read, batch))
-            arrays = [array for array in read if not isinstance(array, str)]
-            scores: Iterator[NDArray[np.float32]] = iter(self._scores(arrays) if arrays else ())
+            prepared = [arrays for arrays in read if not isinstance(arrays, str)]
+            scores: Iterator[NDArray[np.float32]] = iter(self._scores(prepared) if prepared else ())
             for path, result in zip(batch, read, strict=True):
                 if isinstance(result, str):
                     yield Prediction(str(path), {}, result)
@@ -90,19 +148,22 @@ class Predictor:
                     values = zip(self.classes, next(scores), strict=True)
                     yield Prediction(str(path), {name: round(float(p), 4) for name, p in values})
 
-    def _read(self, path: Path) -> NDArray[np.uint8] | str:
+    def _read(self, path: Path) -> dict[str, NDArray[np.uint8]] | str:
         try:
-            return self.extractor.prepare(path.read_bytes())
+            data = path.read_bytes()
+            return {kind: source.prepare(data) for kind, source in self.sources.items()}
         except PictureError as error:
             return str(error)
         except OSError as error:
             return error.strerror or type(error).__name__
 
-    def _scores(self, arrays: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        features = self.extractor.forward(torch.from_numpy(np.stack(arrays)))
-        if self.pca is None:
-            return self.run.scores(features.astype(np.float32))
-        return self.run.scores(self.pca.transform(features))
+    def _scores(self, prepared: list[dict[str, NDArray[np.uint8]]]) -> NDArray[np.float32]:
+        vectors = {
+            kind: source.vectors(np.stack([arrays[kind] for arrays in prepared]))
+            for kind, source in self.sources.items()
+        }
+        scores = [run.scores(vectors[kind]) for kind, run in self.members]
+        return self.stack.scores(scores) if self.stack else scores[0]
 
 
 def find_files(paths: Iterable[Path]) -> Iterator[Path]:

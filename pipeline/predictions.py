@@ -49,21 +49,39 @@ class Predictions:
 
 
 def predictions_table(
-    rows: pa.Table, scores: NDArray[np.float32], *, classes: list[str], multilabel: bool
+    rows: pa.Table,
+    scores: NDArray[np.float32],
+    *,
+    classes: list[str],
+    multilabel: bool,
+    folds: NDArray[np.int64] | None = None,
 ) -> pa.Table:
-    """`rows` (image_id, labels, split) once per repeat with their scores (R, N, C)."""
+    """`rows` (image_id, labels, split) once per repeat with their scores (R, N, C).
+
+    folds: (N,), where the scores are those of a cross-validation.
+    """
     repeats, count, length = scores.shape
     columns = [IMAGES.field(name) for name in ("image_id", "labels", "split")]
     schema = with_metadata(
-        pa.schema([*columns, ("repeat", pa.int32()), ("scores", vector_type(np.float32, length))]),
+        pa.schema(
+            [
+                *columns,
+                ("repeat", pa.int32()),
+                ("fold", pa.int32()),
+                ("scores", vector_type(np.float32, length)),
+            ]
+        ),
         classes=classes,
         multilabel=multilabel,
     )
     repeated = pa.concat_tables([rows.select(["image_id", "labels", "split"])] * repeats)
     numbers = pa.array(np.repeat(np.arange(repeats, dtype=np.int32), count))
+    fold = pa.nulls(repeats * count, pa.int32())
+    if folds is not None:
+        fold = pa.array(np.tile(folds, repeats).astype(np.int32))
     vectors = to_vectors(scores.reshape(-1, length))
     return pa.Table.from_arrays(
-        [*repeated.combine_chunks().columns, numbers, vectors], schema=schema
+        [*repeated.combine_chunks().columns, numbers, fold, vectors], schema=schema
     )
 
 
@@ -74,10 +92,28 @@ def write_predictions(path: Path, table: pa.Table) -> None:
 
 
 def read_predictions(path: Path, *, split: str) -> Predictions:
-    """The predictions of one split. Errors: `UserError` when the file is missing or damaged."""
+    """The predictions of one split; of "train" those out of fold, none without a cross-validation.
+
+    Errors: `UserError` when the file is missing or damaged.
+    """
     table = read_file(path)
+    return _predictions(table.filter(pc.equal(table["split"], split)))
+
+
+def read_folds(path: Path) -> list[Predictions]:
+    """The out-of-fold predictions, fold by fold; empty without a cross-validation."""
+    table = read_file(path)
+    numbers = pc.unique(table["fold"].drop_null()).sort()
+    return [_predictions(table.filter(pc.equal(table["fold"], number))) for number in numbers]
+
+
+def _predictions(table: pa.Table) -> Predictions:
     stored: dict[str, Any] = metadata(table.schema)
-    table = table.filter(pc.equal(table["split"], split))
+    if not table.num_rows:
+        width = table.schema.field("scores").type.list_size
+        scores = np.empty((0, 0, width), np.float32)
+        targets = one_hot([], stored["classes"])
+        return Predictions([], targets, scores, stored["classes"], stored["multilabel"])
     repeats = pc.max(table["repeat"]).as_py() + 1
     first = table.filter(pc.equal(table["repeat"], 0))
     scores = from_vectors(table["scores"]).reshape(repeats, first.num_rows, -1)
@@ -88,3 +124,14 @@ def read_predictions(path: Path, *, split: str) -> Predictions:
         classes=stored["classes"],
         multilabel=stored["multilabel"],
     )
+
+
+def read_held_out(path: Path) -> tuple[pa.Table, NDArray[np.float32]]:
+    """The pictures that are not for training, image_id, labels and split, and scores (R, N, C)."""
+    table = read_file(path)
+    table = table.filter(pc.not_equal(table["split"], "train"))
+    rows = table.filter(pc.equal(table["repeat"], 0)).select(["image_id", "labels", "split"])
+    scores = from_vectors(table["scores"]).reshape(
+        -1, rows.num_rows, len(metadata(table.schema)["classes"])
+    )
+    return rows, scores

@@ -1,4 +1,4 @@
-"""A run of `params.yaml` -> a trained classifier on components, and its file."""
+"""A run of `params.yaml` -> a trained classifier on its input, and its file."""
 
 from __future__ import annotations
 
@@ -9,53 +9,86 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError
+from pipeline.inputs import Shape
+from pipeline.logistic import LogisticClassifier
 from pipeline.models import loading_model, save_model
+from pipeline.neighbors import CentroidClassifier, NeighborsClassifier
 from pipeline.nn.boosting import BoostedClassifier
-from pipeline.nn.classifiers import AdamClassifier, SNNClassifier
-from pipeline.nn.estimator import NetworkClassifier
-from pipeline.params import AdamRun, BoostedRun, Run, SnnRun
+from pipeline.nn.classifiers import AdamClassifier, PerceptronClassifier, SNNClassifier
+from pipeline.nn.images import ConvNetClassifier
+from pipeline.parallel import cores
+from pipeline.params import (
+    AdamRun,
+    BoostedRun,
+    CentroidRun,
+    ConvnetRun,
+    KnnRun,
+    LogisticRun,
+    MlpRun,
+    Run,
+    SnnRun,
+)
 
 Array = NDArray[np.float32]
 
 # kind -> parameters, estimator
-CLASSIFIERS: dict[str, tuple[type[Run], type[NetworkClassifier]]] = {
+CLASSIFIERS: dict[str, tuple[type[Run], type[Any]]] = {
     "snn": (SnnRun, SNNClassifier),
     "adam": (AdamRun, AdamClassifier),
     "boosted": (BoostedRun, BoostedClassifier),
+    "mlp": (MlpRun, PerceptronClassifier),
+    "convnet": (ConvnetRun, ConvNetClassifier),
+    "knn": (KnnRun, NeighborsClassifier),
+    "nearest_centroid": (CentroidRun, CentroidClassifier),
+    "logistic": (LogisticRun, LogisticClassifier),
 }
-# What a run has beside the arguments of its estimator.
-OWN_FIELDS = {"kind", "standardize", "threshold", "repeats", "seed"}
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Components (N, K) float32 and targets (N, C) of 0 and 1."""
+    """Vectors (N, D) float32 and targets (N, C) of 0 and 1."""
 
-    components: Array
+    vectors: Array
     targets: NDArray[np.int8]
+
+    def __getitem__(self, rows: NDArray[Any]) -> Dataset:
+        return Dataset(self.vectors[rows], self.targets[rows])
 
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """A fitted estimator with the standardisation that stands before it.
+    """A fitted estimator with the normalisation that stands before it.
 
-    mean, scale: (K,) of the training components; 0 and 1 where the run does not standardise.
+    shift, scale: (D,) float32; 0 and 1 where the run does not normalise. n_classes: C.
     """
 
-    estimator: NetworkClassifier
-    mean: Array
+    estimator: Any
+    shift: Array
     scale: Array
+    n_classes: int
 
-    def scores(self, components: Array) -> Array:
-        """(N, K) components -> (N, C) probabilities; their rows sum to 1 unless multi-label."""
-        return self.estimator.predict_proba((components - self.mean) / self.scale)
+    def scores(self, vectors: Array) -> Array:
+        """(N, D) -> (N, C) probabilities; their rows sum to 1 unless multi-label.
 
-    def save(self, path: Path, *, run: Run, **provenance: Any) -> None:
+        A class that training did not see has 0.
+        """
+        found = self.estimator.predict_proba((vectors - self.shift) / self.scale)
+        scores = np.zeros((len(vectors), self.n_classes), np.float32)
+        scores[:, self.estimator.classes_] = found
+        return scores
+
+    def save(self, path: Path, *, run: Run, image_shape: Shape | None, **provenance: Any) -> None:
         """Write arrays to `path` (safetensors), parameters and provenance beside it (.json)."""
-        tensors = {"mean": self.mean, "scale": self.scale, **self.estimator.state_dict()}
-        multilabel = self.estimator.multilabel_
-        save_model(path, tensors, **provenance, multilabel=multilabel, run=run.model_dump())
+        normalization = {"normalize.shift": self.shift, "normalize.scale": self.scale}
+        tensors = {**normalization, **self.estimator.state_dict()}
+        save_model(
+            path,
+            tensors,
+            **provenance,
+            multilabel=self.estimator.multilabel_,
+            image_shape=image_shape,
+            run=run.model_dump(),
+        )
 
 
 def load_run(path: Path) -> tuple[TrainedRun, dict[str, Any]]:
@@ -63,41 +96,63 @@ def load_run(path: Path) -> tuple[TrainedRun, dict[str, Any]]:
     with loading_model(path) as (tensors, stored):
         model, _ = CLASSIFIERS[stored["run"]["kind"]]
         run = model.model_validate(stored["run"])
-        mean, scale = tensors.pop("mean"), tensors.pop("scale")
-        estimator = make_estimator(run, seed=run.seed).load_state_dict(
-            tensors, classes=np.arange(len(stored["classes"])), multilabel=stored["multilabel"]
+        shift, scale = tensors.pop("normalize.shift"), tensors.pop("normalize.scale")
+        count = len(stored["classes"])
+        shape = stored["image_shape"]
+        estimator = make_estimator(run, seed=run.seed, image_shape=shape and tuple(shape))
+        estimator.load_state_dict(
+            tensors, classes=np.arange(count), multilabel=stored["multilabel"]
         )
-        return TrainedRun(estimator, mean, scale), stored
+        return TrainedRun(estimator, shift, scale, count), stored
 
 
-def make_estimator(run: Run, *, seed: int) -> NetworkClassifier:
-    """The estimator of a run, not yet fitted."""
-    arguments: dict[str, Any] = run.model_dump(exclude=OWN_FIELDS)
-    arguments = {key: None if value == "none" else value for key, value in arguments.items()}
+def make_estimator(run: Run, *, seed: int, image_shape: Shape | None) -> Any:
+    """The estimator of a run, not yet fitted: every parameter of its name, seed and shape."""
     _, estimator = CLASSIFIERS[run.kind]
-    return estimator(**arguments, random_state=seed)
+    known = estimator().get_params().keys()
+    given = {**run.model_dump(), "random_state": seed, "image_shape": image_shape}
+    arguments = {key: value for key, value in given.items() if key in known}
+    return estimator(
+        **{key: None if value == "none" else value for key, value in arguments.items()}
+    )
+
+
+def normalization(run: Run, vectors: Array) -> tuple[Array, Array]:
+    """Shift and scale (D,) of these vectors; constant columns are only shifted."""
+    if run.normalize == "zscore":
+        shift, scale = vectors.mean(0), vectors.std(0)
+    elif run.normalize == "minmax":
+        shift = vectors.min(0)
+        scale = vectors.max(0) - shift
+    else:
+        shift, scale = np.zeros(vectors.shape[1]), np.ones(vectors.shape[1])
+    return shift.astype(np.float32), np.where(scale > 0, scale, 1).astype(np.float32)
+
+
+def processes(data: Dataset) -> int:
+    """Trainings on this data to run at once: of few vectors more than cores, so that none idles."""
+    return cores() * (3 if data.vectors.nbytes < 2**28 else 1)
 
 
 def train(
-    run: Run, training: Dataset, validation: Dataset, *, multilabel: bool, repeat: int
+    run: Run,
+    training: Dataset,
+    validation: Dataset,
+    *,
+    multilabel: bool,
+    image_shape: Shape | None,
+    seed: int,
 ) -> TrainedRun:
-    """Train repeat number `repeat` of a run: with the seed `run.seed + repeat`.
-
-    Errors: `UserError` when training diverges.
-    """
-    components = training.components
-    mean = np.zeros(components.shape[1], np.float32)
-    scale = np.ones_like(mean)
-    if run.standardize:
-        mean, spread = components.mean(0), components.std(0)
-        scale = np.where(spread > 0, spread, 1).astype(np.float32)
-    estimator = make_estimator(run, seed=run.seed + repeat)
-    samples = [
-        ((data.components - mean) / scale, data.targets if multilabel else data.targets.argmax(1))
+    """Train a run with this seed. Errors: FloatingPointError when training diverges."""
+    shift, scale = normalization(run, training.vectors)
+    estimator = make_estimator(run, seed=seed, image_shape=image_shape)
+    x, y, *held_out = (
+        array
         for data in (training, validation)
-    ]
-    try:
-        estimator.fit(*samples[0], validation=samples[1])
-    except FloatingPointError as error:
-        raise UserError(str(error)) from None
-    return TrainedRun(estimator, mean, scale)
+        for array in (
+            (data.vectors - shift) / scale,
+            data.targets if multilabel else data.targets.argmax(1),
+        )
+    )
+    estimator.fit(x, y, validation=tuple(held_out))
+    return TrainedRun(estimator, shift, scale, training.targets.shape[1])

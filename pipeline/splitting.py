@@ -104,7 +104,7 @@ def split_by_picture(
     combination gives its share of test pictures to within one picture, of the others to within two.
     Every label keeps a training picture.
     """
-    order = _stratified_order(labels, rng)
+    order = stratified_order(labels, rng)
     splits = np.full(len(labels), "train", dtype=object)
     is_test = _systematic(len(order), test, rng)
     splits[order[is_test]] = "test"
@@ -118,7 +118,8 @@ def split_by_picture(
     return [str(split) for split in splits]
 
 
-def _stratified_order(labels: Sequence[tuple[str, ...]], rng: Generator) -> NDArray[np.int64]:
+def stratified_order(labels: Sequence[tuple[str, ...]], rng: Generator) -> NDArray[np.int64]:
+    """Positions of the pictures, the combinations of labels end to end, shuffled within each."""
     strata: dict[tuple[str, ...], list[int]] = {}
     for index in rng.permutation(len(labels)):
         strata.setdefault(tuple(sorted(labels[index])), []).append(int(index))

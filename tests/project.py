@@ -25,6 +25,9 @@ TINY = {
     **{f"classifiers.{name}.hidden": [16] for name in ("snn", "boosted", "adam")},
     **{f"classifiers.{name}.epochs": 3 for name in ("snn", "boosted", "adam")},
     **{f"classifiers.{name}.repeats": 2 for name in ("snn", "boosted", "adam")},
+    **{f"classifiers.{name}.folds": 2 for name in ("snn", "boosted", "adam", "logistic")},
+    "pixels.size": 8,
+    "sweeps.learning_rate.vary.learning_rate": [0.01, 0.1],
 }
 
 
@@ -56,8 +59,10 @@ class Project:
         """The command of a stage of dvc.yaml, to run without dvc."""
         yaml = YAML(typ="safe")
         launcher = yaml.load(self.folder / "params.yaml")["launcher"]
-        command = yaml.load(self.folder / "dvc.yaml")["stages"][stage]["cmd"]
-        return command.replace("${launcher}", launcher).split()
+        name, _, key = stage.partition("@")
+        made = yaml.load(self.folder / "dvc.yaml")["stages"][name]
+        command = made.get("do", made)["cmd"].replace("${launcher}", launcher)
+        return command.replace("${key}", key).replace("${item.input}", "components").split()
 
     def run(self, *command: str, status: int = 0) -> str:
         """Run a command there; its output, both streams. The exit status must be `status`."""

@@ -3,10 +3,13 @@ import pytest
 from sklearn import metrics as oracle
 
 from pipeline.metrics import (
+    across_folds,
     best_run,
     bootstrap_interval,
+    by_threshold,
     chosen,
     confusion,
+    hit_rate,
     hits,
     per_class,
     summarize,
@@ -300,3 +303,36 @@ def test_interval_over_artists_of_one_picture_each_is_that_over_pictures():
     assert bootstrap_interval(values, names, resamples=100, rng=rng(0)) == pytest.approx(
         bootstrap_interval(values, resamples=100, rng=rng(0))
     )
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_across_folds(multilabel):
+    folds = [
+        random_predictions(multilabel=multilabel, repeats=1, count=n, seed=n) for n in (60, 61, 62)
+    ]
+    found = across_folds(folds, threshold=0.4)
+    each = [summary(fold, 0.4) for fold in folds]
+    for name in ("accuracy", "macro_f1", "micro_precision", "log_loss", "roc_auc"):
+        values = [row[name] for row in each]
+        assert found[name][0] == pytest.approx(np.mean(values), abs=2e-4)
+        assert found[name][1] == pytest.approx(np.std(values, ddof=1), abs=2e-4)
+
+
+def test_by_threshold():
+    """Of exclusive classes, too, each is taken for itself."""
+    of = random_predictions(multilabel=False)
+    rows = by_threshold(of)
+    assert [threshold for threshold, _ in rows] == pytest.approx(np.arange(1, 20) / 20)
+    for threshold, scores in rows[::6]:
+        expected = np.mean(
+            [
+                oracle.recall_score(of.targets, s > threshold, average=None, zero_division=0)
+                for s in of.scores
+            ],
+            axis=0,
+        )
+        np.testing.assert_allclose(scores["recall"], expected, atol=1e-4)
+
+
+def test_hit_rate(tagged):
+    assert hit_rate(tagged.scores[0], tagged.targets) == hits(tagged)[0].mean()

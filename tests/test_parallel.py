@@ -1,11 +1,13 @@
-"""The map in threads: order, errors, and an early end."""
+"""The maps in threads and processes: order, errors, and an early end."""
 
+import os
+import signal
 import threading
 import time
 
 import pytest
 
-from pipeline.parallel import ordered_map
+from pipeline.parallel import cores, forked_map, ordered_map
 
 
 def test_order_is_kept():
@@ -48,3 +50,47 @@ def test_the_threads_end_with_the_reader(stop):
     assert threading.active_count() > before
     stop(results)
     assert threading.active_count() == before
+
+
+def test_forked_processes_keep_the_order_and_see_what_is_here():
+    here = {n: object() for n in range(7)}  # not to be sent
+
+    def process_of(n):
+        assert n in here
+        return n, os.getpid(), cores()
+
+    found = list(forked_map(process_of, range(7), processes=3))
+    assert [n for n, _, _ in found] == list(range(7))
+    pids = {pid for _, pid, _ in found}
+    assert os.getpid() not in pids
+    assert 1 <= len(pids) <= 3
+    assert {count for _, _, count in found} == {1}
+
+
+def test_one_item_is_worked_on_here():
+    assert list(forked_map(lambda _: os.getpid(), [0], processes=3)) == [os.getpid()]
+
+
+def test_an_error_in_a_forked_process_comes_here():
+    results = forked_map(lambda divisor: 6 // divisor, [3, 0, 1], processes=2)
+    assert next(results) == 2
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_a_killed_process_is_an_error():
+    def die(n):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(MemoryError, match="killed"):
+        list(forked_map(die, [0, 1], processes=2))
+
+
+def test_forked_processes_end_where_signals_are_handled():
+    """As a stage handles them: an exit that Python would only see later."""
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        for _ in range(20):
+            assert list(forked_map(abs, [-1, -2, -3], processes=3)) == [1, 2, 3]
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -37,7 +37,9 @@ RUN = """\
     epochs: 30
     clip: none
     patience: 5
-    standardize: false
+    input: components
+    normalize: none
+    folds: 5
     threshold: 0.5
     repeats: 2
     seed: 0
@@ -48,6 +50,28 @@ pca:
   whiten: false
   sample: none
   seed: 0
+"""
+MORE = """\
+  other:
+    kind: logistic
+    C: 1.0
+    input: features
+    normalize: zscore
+    folds: 2
+    threshold: 0.5
+    repeats: 1
+    seed: 0
+stacks:
+  both:
+    runs: [snn, other]
+    C: 1.0
+    threshold: 0.5
+sweeps:
+  rate:
+    base: snn
+    vary:
+      learning_rate: [0.1, 1]
+      hidden: [[4], [8, 4]]
 """
 TEXT = f"""\
 launcher: python
@@ -71,8 +95,11 @@ features:
   compile: auto
   batch_size: 32
   device: auto
-{PCA}classifiers:
-{RUN}evaluate:
+{PCA}pixels:
+  size: 32
+  colour: rgb
+classifiers:
+{RUN}{MORE}evaluate:
   bootstrap: 1000
   seed: 0
 report:
@@ -99,11 +126,9 @@ def written(tmp_path):
 def test_the_file_of_the_repository():
     params = load_params(PARAMS)
     assert params.pca.components == 100
-    assert {name: run.kind for name, run in params.classifiers.items()} == {
-        "snn": "snn",
-        "boosted": "boosted",
-        "adam": "adam",
-    }
+    kinds = ["snn", "boosted", "adam", "logistic"]
+    assert {name: run.kind for name, run in params.classifiers.items()} == {k: k for k in kinds}
+    assert list(params.thresholds) == [*kinds, "stacked"]
     assert isinstance(params.ingest.source, GeneratedSource)
 
 
@@ -113,8 +138,27 @@ def test_values_and_types(written):
     assert isinstance(run, SnnRun)
     assert run.learning_rate == 0.001  # as DVC reads 1e-3; PyYAML would give a string
     assert run.hidden == (8,)
-    assert (run.clip, run.patience, run.standardize) == ("none", 5, False)
+    assert (run.clip, run.patience, run.normalize, run.folds) == ("none", 5, "none", 5)
     assert params.ingest.split.seed == 1
+
+
+def test_the_settings_of_a_sweep(written):
+    params = load_params(written())
+    settings = params.sweeps["rate"].settings(params.classifiers["snn"])
+    assert [(run.learning_rate, run.hidden) for _, run in settings] == [
+        (0.1, (4,)),
+        (0.1, (8, 4)),
+        (1.0, (4,)),
+        (1.0, (8, 4)),
+    ]
+    assert settings[1][0] == {"learning_rate": 0.1, "hidden": [8, 4]}
+    assert all(run.epochs == 30 for _, run in settings)
+
+
+def test_ssim_wants_pixels(written, refused):
+    knn = "kind: knn\n    distance: ssim\n    n_neighbors: 1\n"
+    with refused("classifiers.other", "ssim compares pictures", "input: pixels"):
+        load_params(written(replace=[("kind: logistic\n    C: 1.0\n", knn)]))
 
 
 def test_folder_source(written):
@@ -167,8 +211,16 @@ def test_values_do_not_change(written):
         ("validation: 0.15", "validation: 0.8", ["ingest.split", "must be below 1"]),
         ("  snn:", "  a/b:", ["classifiers.a/b: found 'a/b'", "[A-Za-z0-9]"]),
         ("  snn:", "  ../x:", ["classifiers.../x: found '../x'"]),
-        (RUN, "", ["classifiers: found nothing", "dictionary"]),
-        ("classifiers:\n" + RUN, "classifiers: {}\n", ["classifiers", "at least 1 item"]),
+        (RUN + MORE[: MORE.index("stacks")], "", ["classifiers: found nothing", "dictionary"]),
+        ("folds: 5", "folds: 1", ["classifiers.snn.folds: found 1", "greater than or equal to 2"]),
+        ("input: features", "input: pixel", ["other.input: found 'pixel'", "'pixels'"]),
+        ("folds: 2", "folds: none", ["stacks.both.runs names 'other'", "classifiers.other.folds"]),
+        ("[snn, other]", "[snn, sun]", ["stacks.both.runs names 'sun'", "has snn, other"]),
+        ("  both:", "  snn:", ["stacks.snn has the name of a classifier"]),
+        ("base: snn", "base: sun", ["sweeps.rate.base is 'sun'", "has snn, other"]),
+        ("learning_rate: [0.1", "learn_rate: [0.1", ["sweeps.rate.vary.learn_rate", "epochs"]),
+        ("[0.1, 1]", "[0.1, -1]", ["sweeps.rate.vary.learning_rate: found -1", "greater than 0"]),
+        ("      hidden:", "      kind:", ["sweeps.rate.vary.kind", "hidden"]),
     ],
 )
 def test_a_wrong_value_is_named(written, refused, old, new, parts):
@@ -182,7 +234,7 @@ def test_a_wrong_value_is_named(written, refused, old, new, parts):
     [
         ("    epochs:", "    epoch:", ["classifiers.snn.epoch:", "'epochs'", "batch_size", "more"]),
         ("  backbone:", "  backbon:", ["features.backbon:", "'backbone'", "weights, seed, layer"]),
-        ("\npca:", "\npcs:", ["unknown key pcs:", "'pca'", "ingest, features, pca, classifiers"]),
+        ("\npca:", "\npcs:", ["unknown key pcs:", "'pca'", "ingest, features, pca, pixels"]),
         ("    painters: 8", "    painter: 8", ["ingest.source.painter:", "'painters'", "size"]),
     ],
 )

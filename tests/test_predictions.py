@@ -6,6 +6,8 @@ import pytest
 from pipeline.predictions import (
     one_hot,
     predictions_table,
+    read_folds,
+    read_held_out,
     read_predictions,
     write_predictions,
 )
@@ -50,7 +52,7 @@ def test_round_trip(path, scores, split, rows, ids):
 
 def test_the_columns(path, scores):
     table = pq.read_table(path)
-    assert table.column_names == ["image_id", "labels", "split", "repeat", "scores"]
+    assert table.column_names == ["image_id", "labels", "split", "repeat", "fold", "scores"]
     assert table["repeat"].to_pylist() == [0] * 5 + [1] * 5
     assert table["image_id"].to_pylist() == list("vwxyz") * 2
     np.testing.assert_array_equal(table["scores"].to_pylist(), scores.reshape(10, 3))
@@ -62,3 +64,29 @@ def test_missing_and_damaged_files(path, tmp_path, refused):
     path.write_bytes(path.read_bytes()[:-10])
     with refused(str(path), "damaged"):
         read_predictions(path, split="test")
+
+
+def test_out_of_fold_scores(tmp_path, scores):
+    """Training pictures once, each with its fold, beside the others with all repeats."""
+    held_out = pa.table({"image_id": list("vwxyz"), "labels": LABELS, "split": SPLITS})
+    training = held_out.set_column(2, "split", [["train"] * 5])
+    folds = np.array([1, 0, 1, 0, 1])
+    facts = {"classes": CLASSES, "multilabel": True}
+    tables = [
+        predictions_table(held_out, scores, **facts),
+        predictions_table(training, scores[:1], **facts, folds=folds),
+    ]
+    write_predictions(tmp_path / "a.parquet", pa.concat_tables(tables))
+    found = read_predictions(tmp_path / "a.parquet", split="train")
+    np.testing.assert_array_equal(found.scores, scores[:1])
+    parts = read_folds(tmp_path / "a.parquet")
+    assert [part.image_ids for part in parts] == [["w", "y"], ["v", "x", "z"]]
+    np.testing.assert_array_equal(parts[0].scores, scores[:1, [1, 3]])
+    rows, values = read_held_out(tmp_path / "a.parquet")
+    assert rows["image_id"].to_pylist() == list("vwxyz")
+    np.testing.assert_array_equal(values, scores)
+
+
+def test_without_folds_there_are_none(path):
+    assert read_folds(path) == []
+    assert read_predictions(path, split="train").scores.shape == (0, 0, 3)

@@ -76,8 +76,8 @@ def test_every_part_is_there(page_and_events):
     page, _ = page_and_events
     titles = page.locator("h2").all_inner_texts()
     assert titles == [
-        "Runs", "Data", "Features", "Training", "Classes", "Confusion", "Most confidently wrong",
-        "How this was made",
+        "Runs", "Data", "Features", "Training", "Sweeps", "Classes", "Confusion",
+        "Most confidently wrong", "How this was made",
     ]  # fmt: skip
     assert page.locator("tr.best").count() == 1
     assert page.locator(".gallery").first.locator("img").count() == 8
@@ -97,6 +97,16 @@ def test_the_confusion_follows_the_chosen_run(page_and_events):
         page.wait_for_timeout(200)
         shown.add(chart.locator("svg.marks").inner_html())
     assert len(shown) > 1
+
+
+def test_the_threshold_moves_the_scores(page_and_events):
+    page, _ = page_and_events
+    chart = page.locator("[data-spec=thresholds]")
+    before = chart.locator("svg.marks").inner_html()
+    slider = chart.locator("input[type=range]")
+    slider.fill("0.1")
+    page.wait_for_timeout(200)
+    assert chart.locator("svg.marks").inner_html() != before
 
 
 def test_the_page_fits_its_window(page_and_events):

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from project import stages_run
 
-RUNS = ["snn", "boosted", "adam"]
-CLASSIFIERS = [f"classifier@{name}" for name in RUNS]
+from pipeline.predictions import read_predictions
+
+CLASSIFIERS = ["snn", "boosted", "adam", "logistic"]
+RUNS = [*CLASSIFIERS, "stacked"]
+STAGES = [
+    "ingest", "weights", "features", "pca", "pixels", *(f"classifier@{n}" for n in CLASSIFIERS),
+    "stack@stacked", "sweep@learning_rate", "evaluate", "report",
+]  # fmt: skip
 
 
 def test_repro_makes_everything_and_ends_with_the_table(made):
     project, output = made
     ran = stages_run(output)
-    assert sorted(ran) == sorted(
-        ["ingest", "weights", "features", "pca", *CLASSIFIERS, "evaluate", "report"]
-    )
+    assert sorted(ran) == sorted(STAGES)
     table = output[output.index("95 % interval") :]
     assert [name for name in RUNS if f"\n{name} " in table] == RUNS
     assert "report: reports/index.html" in table
@@ -44,10 +49,13 @@ def test_forced_repro_is_byte_identical(project):
 
 def test_an_experiment_reruns_its_run_alone_and_shows_the_difference(project):
     output = project.run("dvc", "exp", "run", "-S", "classifiers.snn.epochs=5")
-    assert stages_run(output) == ["classifier@snn", "evaluate", "report"]
+    based_on_it = ["stack@stacked", "sweep@learning_rate"]
+    assert sorted(stages_run(output)) == sorted(
+        ["classifier@snn", *based_on_it, "evaluate", "report"]
+    )
     rows = [line.split() for line in project.run("dvc", "metrics", "diff").splitlines()[1:]]
     assert rows
-    assert {row[1].split(".")[0] for row in rows} == {"snn"}
+    assert {row[1].split(".")[0] for row in rows} <= {"snn", "stacked"}
     assert "epochs" in project.run("dvc", "params", "diff")
     assert "snn.accuracy" in project.run("dvc", "exp", "show", "--csv")
 
@@ -58,19 +66,25 @@ def test_an_added_entry_runs_alone_and_a_removed_one_leaves_the_results(project)
             "classifiers.wide": {
                 "kind": "adam", "hidden": [32], "dropout": 0.1, "learning_rate": 1e-3,
                 "batch_size": 16, "epochs": 2, "clip": "none", "patience": 1,
-                "standardize": True, "threshold": 0.5, "repeats": 1, "seed": 3,
+                "input": "features", "normalize": "zscore", "folds": "none", "threshold": 0.5,
+                "repeats": 1, "seed": 3,
             }
         }
     )  # fmt: skip
-    assert stages_run(project.run("dvc", "repro")) == ["classifier@wide", "evaluate", "report"]
+    last = ["stack@stacked", "evaluate", "report"]
+    assert stages_run(project.run("dvc", "repro")) == ["classifier@wide", *last]
     metrics = json.loads((project.folder / "reports/metrics.json").read_text())
-    assert list(metrics) == [*RUNS, "wide"]
+    assert list(metrics) == [*CLASSIFIERS, "wide", "stacked"]
     assert metrics["wide"]["accuracy_sd"] == 0
+    assert "fold_accuracy" not in metrics["wide"]
 
     project.set(**{"classifiers.boosted": None})
-    assert stages_run(project.run("dvc", "repro")) == ["evaluate", "report"]
+    output = project.run("dvc", "repro", status=255)
+    assert "stacks.stacked.runs names 'boosted': classifiers has snn, adam, logistic" in output
+    project.set(**{"stacks.stacked.runs": ["snn", "adam"]})
+    assert stages_run(project.run("dvc", "repro")) == last
     metrics = json.loads((project.folder / "reports/metrics.json").read_text())
-    assert list(metrics) == ["snn", "adam", "wide"]
+    assert list(metrics) == ["snn", "adam", "logistic", "wide", "stacked"]
     assert "boosted" not in (project.folder / "reports/per_class.csv").read_text()
 
 
@@ -79,7 +93,7 @@ def test_plots_and_metrics_show_as_they_are(project):
     assert "errors" not in plots
     charts = plots["data"]
     loss = charts["loss"][0]["content"]
-    assert {row["run"] for row in loss["data"]["values"]} == set(RUNS)
+    assert {row["run"] for row in loss["data"]["values"]} == {"snn", "boosted", "adam"}
     assert loss["encoding"]["color"]["field"] == "run"
     assert {f"reports/confusion/{name}.csv" for name in RUNS} <= set(charts)
     assert {"validation_accuracy", "f1_per_class", "explained_variance"} <= set(charts)
@@ -112,6 +126,44 @@ def test_untrained_resnet50_runs_offline_and_the_page_says_so(project):
     assert json.loads(made_with_weights).keys() == {*RUNS}
 
 
+def test_runs_on_pixels_their_stack_and_none_of_the_rest(project):
+    """Pictures as vectors, compared by SSIM and by a convolutional network; no sweep."""
+    both = {
+        "input": "pixels", "normalize": "none", "folds": 2, "threshold": 0.5, "repeats": 1,
+        "seed": 0,
+    }  # fmt: skip
+    network = {
+        "hidden": [8], "filters": [4, 4], "pooling": "max", "flip": True, "shift": 1,
+        "dropout": 0.0, "init": "he", "batch_norm": True, "optimizer": "sgd", "momentum": 0.9,
+        "weight_decay": 0.0, "schedule": "exponential", "decay": 0.9, "decay_epochs": 1,
+        "learning_rate": 0.01, "batch_size": 16, "epochs": 2, "clip": "none", "patience": "none",
+    }  # fmt: skip
+    project.set(
+        classifiers={
+            "near": {"kind": "knn", "distance": "ssim", "n_neighbors": 3, **both},
+            "middle": {"kind": "nearest_centroid", "distance": "cosine", **both},
+            "conv": {"kind": "convnet", **network, **both},
+        },
+        stacks={"all": {"runs": ["near", "middle", "conv"], "C": 1.0, "threshold": 0.5}},
+        sweeps={},
+    )
+    output = project.run("dvc", "repro")
+    assert "stack all: validation accuracy" in output
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
+    assert list(metrics) == ["near", "middle", "conv", "all"]
+    table = pq.read_table(project.folder / "data/images", columns=["image", "image_id", "split"])
+    row = table.filter(pc.equal(table["split"], "test")).slice(0, 1).to_pylist()[0]
+    (project.folder / "a.jpg").write_bytes(row["image"]["bytes"])
+    shutil.rmtree(project.folder / "models/backbone.safetensors", ignore_errors=True)
+    for name, file in (("conv", "data/predictions/conv"), ("all", "data/stacked/all")):
+        shown = project.run("python", "-m", "pipeline.predict", "--run", name, "--json", "a.jpg")
+        test = read_predictions(project.folder / f"{file}.parquet", split="test")
+        scores = dict(zip(test.classes, test.scores[0][0], strict=True))
+        assert test.image_ids[0] == row["image_id"]
+        found = json.loads(shown)[0]["probabilities"]
+        assert found == pytest.approx(scores, abs=1e-3)
+
+
 def test_predict_refuses_a_run_of_other_components(project):
     project.set(**{"pca.components": 10})
     project.run("dvc", "repro", "pca")
@@ -131,6 +183,12 @@ def test_predict_refuses_a_run_of_other_components(project):
         ({"features.weights": "nothing.pth"}, "weights", ["nothing.pth", "packaged"]),
         ({"classifiers.snn.epochs": "abc"}, "pca", ["classifiers.snn.epochs", "abc"]),
         ({"classifiers.snn.epoch": 3}, "pca", ["classifiers.snn.epoch", "epochs"]),
+        ({"classifiers.snn.folds": 90}, "classifier@snn", ["folds is 90", "training pictures"]),
+        (
+            {"classifiers.snn.learning_rate": 1e30},
+            "classifier@snn",
+            ["classifiers.snn: ", "diverged"],
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_loses_nothing(project, values, stage, parts):

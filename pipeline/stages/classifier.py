@@ -1,4 +1,4 @@
-"""Stage classifier@RUN: data/components -> predictions, model, history and timings of RUN."""
+"""Stage classifier@RUN: data/images, one input -> predictions, model, history, training of RUN."""
 
 from __future__ import annotations
 
@@ -6,74 +6,134 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from pipeline.console import progress, run
 from pipeline.errors import UserError
+from pipeline.folds import assign_folds
+from pipeline.inputs import Inputs, read_inputs
 from pipeline.metrics import hits
-from pipeline.params import load_params
-from pipeline.predictions import (
-    one_hot,
-    predictions_table,
-    read_predictions,
-    write_predictions,
-)
-from pipeline.runs import Dataset, TrainedRun, train
-from pipeline.tables import Shards, from_vectors, replacing
+from pipeline.parallel import forked_map
+from pipeline.params import Run, load_params
+from pipeline.predictions import predictions_table, read_predictions, write_predictions
+from pipeline.runs import Dataset, TrainedRun, processes, train
+from pipeline.tables import replacing
+
+HISTORY = ["repeat", "epoch", "loss", "accuracy", "validation_accuracy", "member"]
+
+
+def train_all(
+    name: str, params: Run, inputs: Inputs
+) -> tuple[list[TrainedRun], NDArray[np.int64] | None, NDArray[np.float32] | None]:
+    """The trainings of a run with the seeds seed, seed + 1, …, and its cross-validation.
+
+    The latter are (N,) the fold of each training picture and (N, C) its scores by the training of
+    seed `seed` that did not see it; None without folds. Errors: `UserError`.
+    """
+    data = Dataset(inputs.vectors, inputs.targets)
+    multilabel = bool((data.targets.sum(1) != 1).any())
+    training, validation = (data[inputs.split == part] for part in ("train", "validation"))
+    folds = None if params.folds == "none" else folds_of(inputs, params.folds, params.seed)
+    jobs = [
+        (params.seed + repeat, np.full(len(training.targets), True))
+        for repeat in range(params.repeats)
+    ]
+    if folds is not None:
+        jobs += [(params.seed, folds != fold) for fold in range(folds.max() + 1)]
+
+    def one(job: tuple[int, NDArray[np.bool_]]) -> TrainedRun:
+        seed, rows = job
+        try:
+            return train(
+                params, training if rows.all() else training[rows], validation,
+                multilabel=multilabel, image_shape=inputs.image_shape, seed=seed,
+            )  # fmt: skip
+        except (FloatingPointError, ValueError) as error:
+            raise UserError(f"classifiers.{name}: {error}") from None
+
+    trained = list(
+        progress(forked_map(one, jobs, processes=processes(data)), what=name, total=len(jobs))
+    )
+    if folds is None:
+        return trained, None, None
+    scores = np.empty(training.targets.shape, np.float32)
+    for fold, member in enumerate(trained[params.repeats :]):
+        scores[folds == fold] = member.scores(training.vectors[folds == fold])
+    return trained[: params.repeats], folds, scores
+
+
+def folds_of(inputs: Inputs, folds: int, seed: int) -> NDArray[np.int64]:
+    """(N,) the fold of each training picture, by artist where the split is."""
+    training = inputs.table.filter(inputs.split == "train")
+    labels = [tuple(row) for row in training["labels"].to_pylist()]
+    artists = training["artist"].to_pylist() if inputs.artists_apart else None
+    return assign_folds(labels, artists, folds=folds, seed=seed)
 
 
 def history(repeats: list[TrainedRun]) -> pd.DataFrame:
-    """Columns repeat, epoch, loss, accuracy, validation_accuracy, member."""
+    """The epochs of all repeats, columns as in HISTORY; no rows where there are no epochs."""
     rows = [
         {"repeat": repeat, **asdict(epoch)}
         for repeat, trained in enumerate(repeats)
         for epoch in trained.estimator.history_
     ]
-    return pd.DataFrame(rows).round(6)
+    return pd.DataFrame(rows, columns=HISTORY).round(6)
+
+
+def training(repeats: list[TrainedRun]) -> dict[str, Any]:
+    """Seconds of each repeat; residual norms of each member and class, means over the repeats."""
+    estimators = [trained.estimator for trained in repeats]
+    norms = [e.residual_norms_ for e in estimators if hasattr(e, "residual_norms_")]
+    shortest = min(map(len, norms), default=0)
+    return {
+        "seconds": [round(estimator.seconds_, 3) for estimator in estimators],
+        "residual_norms": np.mean([n[:shortest] for n in norms], 0).round(6).tolist()
+        if norms
+        else [],
+    }
 
 
 def main() -> None:
     runs = load_params().classifiers
     name = sys.argv[1]
-    components_dir, predictions_path, model_path, history_file, timings_file = map(
+    images_dir, input_dir, predictions_path, model_path, history_file, training_file = map(
         Path, sys.argv[2:]
     )
     if name not in runs:
         raise UserError(f"there is no entry {name!r} in classifiers: it has {', '.join(runs)}")
     params = runs[name]
-    components = Shards(components_dir)
-    classes = components.metadata["classes"]
-    table = components.read(["image_id", "labels", "split", "components"])
-    targets = one_hot(table["labels"].to_pylist(), classes)
-    multilabel = bool((targets.sum(1) != 1).any())
-    vectors = from_vectors(table["components"])
-    split = table["split"].to_numpy()
-    training, validation = (
-        Dataset(vectors[split == part], targets[split == part]) for part in ("train", "validation")
+    inputs = read_inputs(images_dir, input_dir, params.input)
+    repeats, folds, out_of_fold = train_all(name, params, inputs)
+    held_out = inputs.split != "train"
+    facts = {"classes": inputs.classes, "multilabel": repeats[0].estimator.multilabel_}
+    scores = np.stack([trained.scores(inputs.vectors[held_out]) for trained in repeats])
+    tables = [predictions_table(inputs.table.filter(held_out), scores, **facts)]
+    if folds is not None and out_of_fold is not None:
+        rows = inputs.table.filter(~held_out)
+        tables.append(predictions_table(rows, out_of_fold[None], **facts, folds=folds))
+    write_predictions(predictions_path, pa.concat_tables(tables))
+    repeats[0].save(
+        model_path,
+        run=params,
+        image_shape=inputs.image_shape,
+        classes=inputs.classes,
+        **inputs.provenance,
     )
-    repeats = [
-        train(params, training, validation, multilabel=multilabel, repeat=repeat)
-        for repeat in progress(range(params.repeats), what=name, total=params.repeats)
-    ]
-    held_out = split != "train"
-    scores = np.stack([trained.scores(vectors[held_out]) for trained in repeats])
-    rows = table.filter(held_out)
-    write_predictions(
-        predictions_path, predictions_table(rows, scores, classes=classes, multilabel=multilabel)
-    )
-    repeats[0].save(model_path, run=params, **components.metadata)
     with replacing(history_file) as temporary:
         history(repeats).to_csv(temporary, index=False)
-    seconds = [round(trained.estimator.seconds_, 3) for trained in repeats]
-    with replacing(timings_file) as temporary:
-        temporary.write_text(json.dumps({"training_seconds": seconds}) + "\n")
+    course = training(repeats)
+    with replacing(training_file) as temporary:
+        temporary.write_text(json.dumps(course) + "\n")
     kept = hits(read_predictions(predictions_path, split="validation")).mean()
-    epochs = "/".join(str(count) for count in sorted({len(t.estimator.history_) for t in repeats}))
     print(
-        f"classifier {name}: validation accuracy {kept:.3f}; {params.repeats} trainings of "
-        f"{epochs} epochs, {np.mean(seconds):.1f} s each"
+        f"classifier {name}: validation accuracy {kept:.3f}; {params.repeats} trainings, "
+        f"{np.mean(course['seconds']):.1f} s each"
+        + ("" if folds is None else f"; {params.folds} folds")
     )
 
 

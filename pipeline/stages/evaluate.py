@@ -1,19 +1,23 @@
-"""Stage evaluate: artists, predictions, histories -> metrics, curves, per_class, confusion."""
+"""Stage evaluate: artists, predictions, histories -> metrics, curves, per_class, confusion, …."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.console import run
-from pipeline.metrics import confusion, hits, per_class, summarize
+from pipeline.metrics import across_folds, by_threshold, confusion, hits, per_class, summarize
 from pipeline.params import load_params
-from pipeline.predictions import read_predictions
+from pipeline.predictions import Predictions, read_folds, read_predictions
 from pipeline.tables import Shards, read_csv, replacing
+
+CURVES = ["loss", "accuracy", "validation_accuracy"]
+FOLDS = ["run", "metric", "mean", "sd", "folds"]
 
 
 def mean_history(name: str, history: pd.DataFrame) -> pd.DataFrame:
@@ -22,9 +26,8 @@ def mean_history(name: str, history: pd.DataFrame) -> pd.DataFrame:
     With early stopping, as far as all repeats went: a mean over some would be of another kind.
     """
     shortest = history.groupby("repeat")["epoch"].max().min()
-    columns = ["loss", "accuracy", "validation_accuracy"]
     common = history[history["epoch"] <= shortest]
-    means: pd.DataFrame = common.groupby("epoch")[columns].mean().round(6).reset_index()
+    means: pd.DataFrame = common.groupby("epoch")[CURVES].mean().round(6).reset_index()
     means.insert(0, "run", name)
     return means
 
@@ -37,39 +40,56 @@ def held_out_artists(images: Shards) -> dict[str, str] | None:
     return dict(zip(table["image_id"].to_pylist(), table["artist"].to_pylist(), strict=True))
 
 
+def class_scores(name: str, test: Predictions, scores: dict[str, Any]) -> pd.DataFrame:
+    """Columns run, class and those of `scores`, (C,) each."""
+    return pd.DataFrame({"run": name, "class": test.classes, **scores})
+
+
 def main() -> None:
-    images_dir, predictions_dir, history_dir, *outputs = map(Path, sys.argv[1:])
-    metrics_file, curves_file, per_class_file, confusion_dir = outputs
+    images_dir, predictions_dir, stacked_dir, history_dir, *outputs = map(Path, sys.argv[1:])
+    metrics_file, curves_file, classes_file, thresholds_file, folds_file, confusion_dir = outputs
     params = load_params()
     artists = held_out_artists(Shards(images_dir))
-    metrics, curves, classes = {}, [], []
+    metrics: dict[str, dict[str, float]] = {}
+    curves, classes, thresholds, folds = [], [], [], []
     with replacing(confusion_dir) as confusions:
         confusions.mkdir()
-        for name, entry in params.classifiers.items():
-            path = predictions_dir / f"{name}.parquet"
+        for name, threshold in params.thresholds.items():
+            folder = stacked_dir if name in params.stacks else predictions_dir
+            path = folder / f"{name}.parquet"
             test = read_predictions(path, split="test")
             metrics[name] = summarize(
                 test,
-                threshold=entry.threshold,
+                threshold=threshold,
                 bootstrap=params.evaluate.bootstrap,
                 rng=np.random.default_rng(params.evaluate.seed),
                 artists=[artists[i] for i in test.image_ids] if artists else None,
             )
             validation = hits(read_predictions(path, split="validation")).mean()
             metrics[name]["validation_accuracy"] = round(float(validation), 4)
-            table = {
-                "run": name,
-                "class": test.classes,
-                **per_class(test, threshold=entry.threshold),
-            }
-            classes.append(pd.DataFrame(table))
-            curves.append(mean_history(name, read_csv(history_dir / f"{name}.csv")))
+            if parts := read_folds(path):
+                values = across_folds(parts, threshold=threshold)
+                folds += [(name, metric, *pair, len(parts)) for metric, pair in values.items()]
+                metrics[name]["fold_accuracy"], metrics[name]["fold_accuracy_sd"] = values[
+                    "accuracy"
+                ]
+            classes.append(class_scores(name, test, per_class(test, threshold=threshold)))
+            thresholds += [
+                class_scores(name, test, {"threshold": value, **scores})
+                for value, scores in by_threshold(test)
+            ]
+            if name in params.classifiers:
+                curves.append(mean_history(name, read_csv(history_dir / f"{name}.csv")))
             pairs = pd.DataFrame(confusion(test), columns=["actual", "predicted"])
             pairs.to_csv(confusions / f"{name}.csv", index=False)
-    with replacing(curves_file) as temporary:
-        pd.concat(curves).to_csv(temporary, index=False)
-    with replacing(per_class_file) as temporary:
-        pd.concat(classes).to_csv(temporary, index=False)
+    for file, table in (
+        (curves_file, pd.concat(curves)),
+        (classes_file, pd.concat(classes)),
+        (thresholds_file, pd.concat(thresholds)),
+        (folds_file, pd.DataFrame(folds, columns=FOLDS)),
+    ):
+        with replacing(file) as temporary:
+            table.to_csv(temporary, index=False)
     with replacing(metrics_file) as temporary:
         temporary.write_text(json.dumps(metrics, indent=2) + "\n")
     print(f"evaluate: {len(metrics)} runs scored on {len(test.image_ids)} test pictures")

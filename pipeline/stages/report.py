@@ -32,8 +32,11 @@ class Results:
     metrics: dict[str, dict[str, float]]
     curves: pd.DataFrame
     per_class: pd.DataFrame
+    thresholds: pd.DataFrame
+    folds: pd.DataFrame  # columns run, metric, mean, sd, folds
     confusion: pd.DataFrame  # columns run, actual, predicted, count
-    seconds: dict[str, float]  # of one training, by run
+    training: dict[str, dict[str, Any]]  # seconds, residual_norms, by run
+    sweeps: dict[str, pd.DataFrame]
     test: Predictions  # of the best run
 
 
@@ -43,19 +46,23 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         images_dir,
         rejected_file,
         predictions_dir,
+        stacked_dir,
         backbone_file,
         pca_file,
         variance_file,
         metrics_file,
         curves_file,
         per_class_file,
+        thresholds_file,
+        folds_file,
         confusion_dir,
-        timings_dir,
+        training_dir,
+        sweeps_dir,
     ) = paths
     metrics = read_json(metrics_file)
-    runs = list(params.classifiers)
+    runs = list(params.thresholds)
+    best = best_run(metrics)
     pairs = {name: read_csv(confusion_dir / f"{name}.csv", dtype=str) for name in runs}
-    timings = {name: read_json(timings_dir / f"{name}.json") for name in runs}
     return Results(
         images=Shards(images_dir),
         rejected=read_csv(rejected_file, dtype=str),
@@ -65,19 +72,31 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         metrics=metrics,
         curves=read_csv(curves_file, dtype={"run": str}),
         per_class=read_csv(per_class_file, dtype={"run": str, "class": str}),
+        thresholds=read_csv(thresholds_file, dtype={"run": str, "class": str}),
+        folds=read_csv(folds_file, dtype={"run": str}),
         confusion=pd.concat(
             table.value_counts().reset_index().assign(run=name) for name, table in pairs.items()
         ),
-        seconds={name: float(np.mean(t["training_seconds"])) for name, t in timings.items()},
-        test=read_predictions(predictions_dir / f"{best_run(metrics)}.parquet", split="test"),
+        training={name: read_json(training_dir / f"{name}.json") for name in runs},
+        sweeps={
+            name: read_csv(sweeps_dir / f"{name}.csv", na_values=[""]) for name in params.sweeps
+        },
+        test=read_predictions(
+            (stacked_dir if best in params.stacks else predictions_dir) / f"{best}.parquet",
+            split="test",
+        ),
     )
 
 
 def figures(
-    results: Results, labels: list[list[str]], splits: list[str], baseline: float
+    results: Results,
+    labels: list[list[str]],
+    splits: list[str],
+    baseline: float,
+    varied: dict[str, list[str]],
 ) -> dict[str, Any]:
-    """Name in the template -> chart."""
-    runs = list(results.metrics)
+    """Name in the template -> chart. varied: the parameters of each sweep."""
+    runs, best = list(results.metrics), best_run(results.metrics)
     columns = ["accuracy", "accuracy_low", "accuracy_high"]
     table = pd.DataFrame(results.metrics).T[columns].rename_axis("run").reset_index()
     pictures = page.distribution(labels, splits)
@@ -87,16 +106,43 @@ def figures(
     by_run = results.curves.groupby("run", sort=False)
     curves = pd.concat(page.thin(curve, "epoch") for _, curve in by_run)
     drawn: dict[str, charts.Figure] = {
-        "accuracy": charts.accuracy(table, baseline, runs),
+        "accuracy": charts.side_by_side(
+            charts.accuracy(table, baseline, runs), charts.seconds(seconds(results), runs)
+        ),
         "distribution": charts.distribution(pictures[pictures["class"].isin(shown)]),
         "curves": charts.curves(curves, runs),
         "per_class": charts.per_class(scores, runs),
-        "confusion": charts.confusion(confusion, runs, best_run(results.metrics)),
+        "thresholds": charts.thresholds(
+            results.thresholds[results.thresholds["class"].isin(shown)], runs, best
+        ),
+        **{
+            f"sweep_{name}": charts.sweep(table, ", ".join(varied[name]))
+            for name, table in results.sweeps.items()
+        },
+        "confusion": charts.confusion(confusion, runs, best),
     }
+    if len(norms := residual_norms(results)):
+        drawn["residuals"] = charts.residuals(norms, runs)
     if len(results.variance):
         variance = page.thin(results.variance, "component")
         drawn["explained_variance"] = charts.explained_variance(variance)
     return {name: page.chart_json(charts.styled(chart)) for name, chart in drawn.items()}
+
+
+def seconds(results: Results) -> pd.DataFrame:
+    """Columns run, seconds: the mean of a run's trainings."""
+    means = [(name, float(np.mean(t["seconds"]))) for name, t in results.training.items()]
+    return pd.DataFrame(means, columns=["run", "seconds"])
+
+
+def residual_norms(results: Results) -> pd.DataFrame:
+    """Columns run, member, norm: the mean over the classes, of the runs that have members."""
+    rows = [
+        (name, member, float(np.mean(norms)))
+        for name, training in results.training.items()
+        for member, norms in enumerate(training["residual_norms"], 1)
+    ]
+    return pd.DataFrame(rows, columns=["run", "member", "norm"])
 
 
 def galleries(
@@ -131,13 +177,24 @@ def compose(params: Params, results: Results) -> str:
     splits = table["split"].to_pylist()
     baseline = page.commonest_class_accuracy(labels, splits)
     source = params.ingest.source.kind
+    varied = {name: list(sweep.vary) for name, sweep in params.sweeps.items()}
     return page.render(
         metrics=results.metrics,
         best=best_run(results.metrics),
         baseline=baseline,
-        seconds=results.seconds,
+        seconds=dict(seconds(results).itertuples(index=False)),
+        folds=results.folds.pivot(index="run", columns="metric", values=["mean", "sd"]),
+        fold_counts=dict(results.folds[["run", "folds"]].itertuples(index=False)),
+        sweeps={
+            name: {
+                "base": params.sweeps[name].base,
+                "diverged": list(table.loc[table["diverged"], "setting"].drop_duplicates()),
+            }
+            for name, table in results.sweeps.items()
+        },
+        boosted=len(residual_norms(results)) > 0,
         repeats=[entry.repeats for entry in params.classifiers.values()],
-        thresholds={name: run.threshold for name, run in params.classifiers.items()},
+        thresholds=params.thresholds,
         multilabel=results.test.multilabel,
         counts={name: splits.count(name) for name in ("train", "validation", "test")},
         classes=len(results.test.classes),
@@ -157,7 +214,7 @@ def compose(params: Params, results: Results) -> str:
         components=results.pca["components"],
         variance_kept=results.variance["cumulative"].max(),
         mistakes_cap=params.report.mistakes,
-        charts=figures(results, labels, splits, baseline),
+        charts=figures(results, labels, splits, baseline, varied),
         parameters=page.parameters_text(params.model_dump(mode="json", exclude_none=True)),
         **galleries(results, params, ids, labels),
     )
@@ -166,6 +223,7 @@ def compose(params: Params, results: Results) -> str:
 def summary(results: Results) -> str:
     """The table of runs for the terminal."""
     best = best_run(results.metrics)
+    times: dict[str, float] = dict(seconds(results).itertuples(index=False))
     width = max(len("run"), *(len(name) for name in results.metrics)) + 2
     lines = [
         f"{'run':<{width}}{'accuracy':>15}{'95 % interval':>17}{'macro F1':>10}"
@@ -176,7 +234,7 @@ def summary(results: Results) -> str:
         interval = f"{m['accuracy_low']:.3f} to {m['accuracy_high']:.3f}"
         lines.append(
             f"{name:<{width}}{mean:>15}{interval:>17}{m['macro_f1']:>10.3f}"
-            f"{m['validation_accuracy']:>12.3f}{results.seconds[name]:>9.1f}"
+            f"{m['validation_accuracy']:>12.3f}{times[name]:>9.1f}"
             + ("  best on validation" if name == best else "")
         )
     return "\n".join(lines)
