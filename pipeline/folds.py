@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ def assign_folds(
 
     Errors: `UserError` when a class has fewer pictures, or there are fewer artists, than folds.
     """
-    counts = {name: sum(name in row for row in labels) for row in labels for name in row}
+    counts = Counter(name for row in labels for name in set(row))
     rarest = min(counts, key=lambda name: (counts[name], name))
     if counts[rarest] < folds:
         raise UserError(
