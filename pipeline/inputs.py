@@ -25,8 +25,8 @@ class Inputs:
     """One vector per picture.
 
     table: image_id, labels, artist, split; vectors: (N, D) float32; image_shape: (H, W, C) where
-    they are pixels in 0..1; classes: their names; apart: whether no artist is on two sides of the
-    split; provenance: which vectors these are.
+    they are pixels in 0..1; classes: their names; artists_apart: whether no artist is on two sides
+    of the split; provenance: which vectors these are.
     """
 
     table: pa.Table
@@ -40,6 +40,11 @@ class Inputs:
     def targets(self) -> NDArray[np.int8]:
         """(N, C) of 0 and 1."""
         return one_hot(self.table["labels"].to_pylist(), self.classes)
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether a picture may have several classes."""
+        return any(len(row) != 1 for row in self.table["labels"].to_pylist())
 
     @property
     def split(self) -> NDArray[Any]:

@@ -18,7 +18,6 @@ from threadpoolctl import threadpool_limits
 Array = NDArray[Any]
 
 MAX_ITER = 1000
-THRESHOLD = 0.5  # `predict` gives a sample each label above it, where there may be several
 
 
 class LogisticClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -35,11 +35,6 @@ def hits(predictions: Predictions) -> NDArray[np.bool_]:
     return found
 
 
-def hit_rate(scores: Array, targets: Array) -> float:
-    """hit@1 of scores (N, C) against targets (N, C) of 0 and 1."""
-    return float(targets[np.arange(len(targets)), scores.argmax(1)].mean())
-
-
 def chosen(predictions: Predictions, threshold: float) -> NDArray[np.bool_]:
     """(R, N, C): the classes a run assigns.
 

@@ -33,6 +33,13 @@ def one_hot(labels: list[list[str]], classes: list[str]) -> NDArray[np.int8]:
     return targets
 
 
+def in_all_classes(found: NDArray[Any], seen: NDArray[Any], count: int) -> NDArray[np.float32]:
+    """Scores (N, S) of the classes `seen` (S,), their numbers -> (N, count), 0 in all others."""
+    scores = np.zeros((len(found), count), np.float32)
+    scores[:, seen] = found
+    return scores
+
+
 @dataclass(frozen=True)
 class Predictions:
     """Scores of R repeats on N pictures of one split.

@@ -28,6 +28,7 @@ from pipeline.params import (
     Run,
     SnnRun,
 )
+from pipeline.predictions import in_all_classes
 
 Array = NDArray[np.float32]
 
@@ -73,9 +74,7 @@ class TrainedRun:
         A class that training did not see has 0.
         """
         found = self.estimator.predict_proba((vectors - self.shift) / self.scale)
-        scores = np.zeros((len(vectors), self.n_classes), np.float32)
-        scores[:, self.estimator.classes_] = found
-        return scores
+        return in_all_classes(found, self.estimator.classes_, self.n_classes)
 
     def save(self, path: Path, *, run: Run, image_shape: Shape | None, **provenance: Any) -> None:
         """Write arrays to `path` (safetensors), parameters and provenance beside it (.json)."""

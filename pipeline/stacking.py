@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.logistic import LogisticClassifier
 from pipeline.models import loading_model, save_model
+from pipeline.predictions import in_all_classes
 
 Array = NDArray[np.float32]
 
@@ -42,9 +43,7 @@ class Stack:
     def scores(self, members: Sequence[Array]) -> Array:
         """Each member's scores (N, C) -> (N, C)."""
         found = self.estimator.predict_proba(np.concatenate(members, axis=1))
-        scores = np.zeros((len(found), len(self.classes)), np.float32)
-        scores[:, self.estimator.classes_] = found
-        return scores
+        return in_all_classes(found, self.estimator.classes_, len(self.classes))
 
     def save(self, path: Path) -> None:
         """Write arrays to `path` (safetensors), all else beside it (.json)."""

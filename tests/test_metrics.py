@@ -9,11 +9,11 @@ from pipeline.metrics import (
     by_threshold,
     chosen,
     confusion,
-    hit_rate,
     hits,
     per_class,
     summarize,
 )
+from pipeline.nn.estimator import hit_at_1
 from pipeline.predictions import Predictions
 
 
@@ -334,5 +334,5 @@ def test_by_threshold():
         np.testing.assert_allclose(scores["recall"], expected, atol=1e-4)
 
 
-def test_hit_rate(tagged):
-    assert hit_rate(tagged.scores[0], tagged.targets) == hits(tagged)[0].mean()
+def test_hit_at_1(tagged):
+    assert hit_at_1(tagged.scores[0], tagged.targets) == hits(tagged)[0].mean()

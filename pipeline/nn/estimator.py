@@ -265,7 +265,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"training diverged in epoch {epoch}, learning_rate {self.learning_rate!r}: "
                 "lower learning_rate, standardize the features or set clip"
             )
-        hits = [_hit_at_1(s, data.targets) for s, data in zip(scores, samples, strict=True)]
+        hits = [hit_at_1(s, data.targets) for s, data in zip(scores, samples, strict=True)]
         row = Epoch(epoch, loss, hits[0], hits[1] if len(hits) == 2 else None, member)
         self.history_.append(row)
         return row
@@ -300,7 +300,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-def _hit_at_1(scores: Array, targets: Array) -> float:
+def hit_at_1(scores: Array, targets: NDArray[Any]) -> float:
     """Share of rows whose highest score stands where `targets` has a 1."""
     return float(targets[np.arange(len(targets)), scores.argmax(axis=1)].mean())
 

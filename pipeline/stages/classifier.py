@@ -36,7 +36,7 @@ def train_all(
     seed `seed` that did not see it; None without folds. Errors: `UserError`.
     """
     data = Dataset(inputs.vectors, inputs.targets)
-    multilabel = bool((data.targets.sum(1) != 1).any())
+    multilabel = inputs.multilabel
     training, validation = (data[inputs.split == part] for part in ("train", "validation"))
     folds = None if params.folds == "none" else folds_of(inputs, params.folds, params.seed)
     jobs = [

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.console import progress, run
 from pipeline.inputs import Inputs, read_inputs
-from pipeline.metrics import hit_rate
+from pipeline.nn.estimator import hit_at_1
 from pipeline.parallel import forked_map
 from pipeline.params import Run, load_params
 from pipeline.runs import Dataset, processes, train
@@ -25,7 +25,7 @@ def sweep(settings: list[tuple[dict[str, Any], Run]], inputs: Inputs, *, name: s
     A setting that diverged has no figures.
     """
     data = Dataset(inputs.vectors, inputs.targets)
-    multilabel = bool((data.targets.sum(1) != 1).any())
+    multilabel = inputs.multilabel
     training, validation, test = (
         data[inputs.split == part] for part in ("train", "validation", "test")
     )
@@ -44,8 +44,8 @@ def sweep(settings: list[tuple[dict[str, Any], Run]], inputs: Inputs, *, name: s
         return {
             **row,
             "loss": history[-1].loss if history else None,
-            "accuracy": hit_rate(trained.scores(training.vectors), training.targets),
-            "test_accuracy": hit_rate(trained.scores(test.vectors), test.targets),
+            "accuracy": hit_at_1(trained.scores(training.vectors), training.targets),
+            "test_accuracy": hit_at_1(trained.scores(test.vectors), test.targets),
             "seconds": trained.estimator.seconds_,
         }
 
