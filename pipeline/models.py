@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 from safetensors import SafetensorError
@@ -21,7 +22,9 @@ Tensors = dict[str, NDArray[Any]]
 def save_model(path: Path, tensors: Mapping[str, NDArray[Any]], **stored: Any) -> None:
     """Write `path`, which ends in .safetensors, and the .json beside it."""
     with replacing(path) as temporary:
-        safetensors.numpy.save_file(dict(tensors), temporary)
+        # Of an array in another order safetensors would write the values in that order.
+        ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+        safetensors.numpy.save_file(ordered, temporary)
     with replacing(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n", "utf-8")
 

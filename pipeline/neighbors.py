@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from time import perf_counter
-from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
-from sklearn.utils import column_or_1d, gen_batches
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import gen_batches
+from sklearn.utils.validation import check_is_fitted
 
-from pipeline.nn.estimator import THRESHOLD, Epoch
+from pipeline.estimator import Array, Classifier, Samples
+from pipeline.parallel import cores
 from pipeline.similarity import BLOCK, picture_shape, structural_similarity
-
-Array = NDArray[Any]
 
 # distance -> scikit-learn's metric, which gives the same order; it has none for ssim.
 METRICS = {"manhattan": "manhattan", "mse": "sqeuclidean", "cosine": "cosine", "ssim": None}
 
 
-class DistanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class DistanceClassifier(Classifier):
     """What the two classifiers share; a subclass says the distances to what decide.
 
     Parameters
@@ -38,96 +32,47 @@ class DistanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Attributes
     ----------
-    classes_ : (C,) labels in the order of the columns; 0 … C - 1 for indicator targets.
-    multilabel_ : whether `fit` got indicator targets.
     data_range_ : () largest less smallest training value, the dynamic range L of ssim.
-    history_ : empty, there are no epochs.
-    seconds_ : time spent in `fit`.
-    n_features_in_ : number of features, D.
 
-    ssim compares brightness: features that were standardised one by one have lost it.
+    The other attributes are those of `Classifier`. ssim compares brightness: features that were
+    standardised one by one have lost it.
     """
 
     distance: str
     image_shape: Sequence[int] | None
 
-    n_features_in_: int
     _learned: tuple[str, ...]  # names of the learned arrays, attributes with a _ behind
 
-    def fit(self, X: ArrayLike, y: ArrayLike, *, validation: object = None) -> Self:
-        """Learn from X (N, D) and y: (N,) class labels or an (N, C) indicator of 0 and 1.
-
-        `validation` is what epochs would be scored on, of which there are none.
-        Raises `ValueError` for parameters and data outside their bounds.
-        """
-        start = perf_counter()
-        x, labels = validate_data(self, X, y, dtype=(np.float32, np.float64), multi_output=True)
-        check_classification_targets(labels)
-        self.multilabel_ = labels.ndim == 2 and labels.shape[1] > 1
-        if self.multilabel_:
-            if not np.isin(labels, (0, 1)).all():
-                raise ValueError(
-                    f"y must be a dense (N, C) indicator of 0 and 1, got {np.unique(labels)[:5]}"
-                )
-            self.classes_, targets = np.arange(labels.shape[1]), labels.astype(np.int8)
-        else:
-            self.classes_, codes = np.unique(column_or_1d(labels, warn=True), return_inverse=True)
-            targets = np.eye(len(self.classes_), dtype=np.int8)[codes]
-        self.data_range_ = np.array(np.ptp(x) or 1, x.dtype)
-        self._prepare_distance()
-        self._learn(x, targets)
-        self.history_: list[Epoch] = []
-        self.seconds_ = perf_counter() - start
-        return self
-
-    def predict_proba(self, X: ArrayLike) -> Array:
-        """X (N, D) -> (N, C); rows sum to 1 unless `multilabel_`."""
-        check_is_fitted(self)
-        return self._probabilities(
-            validate_data(self, X, reset=False, dtype=self.data_range_.dtype)
-        )
-
-    def predict(self, X: ArrayLike) -> Array:
-        """X (N, D) -> (N,) class labels, or the (N, C) indicator of p > 0.5."""
-        probabilities = self.predict_proba(X)
-        if self.multilabel_:
-            return (probabilities > THRESHOLD).astype(np.int64)
-        labels: Array = self.classes_[probabilities.argmax(axis=1)]
-        return labels
-
     def state_dict(self) -> dict[str, Array]:
-        """The learned arrays by name, for `load_state_dict`."""
+        """The learned arrays by name."""
         check_is_fitted(self)
         return {name: getattr(self, f"{name}_") for name in self._learned}
 
-    def load_state_dict(
-        self, state: Mapping[str, Array], *, classes: ArrayLike, multilabel: bool
-    ) -> Self:
-        """Become the fitted estimator that had this `state_dict()`, `classes_` and `multilabel_`.
+    def _learn(self, samples: Sequence[Samples]) -> None:
+        with self._timed(cores()):
+            x, targets = samples[0]
+            self.data_range_ = np.array(np.ptp(x) or 1, x.dtype)
+            self._prepare_distance()
+            self._learn_from(x, targets)
+            self._prepare()
 
-        The parameters must be those of that estimator: `ValueError` where names or shapes differ.
-        """
+    def _load(self, state: Mapping[str, Array]) -> None:
         if state.keys() != set(self._learned):
             raise ValueError(f"the state must be {', '.join(self._learned)}, got {sorted(state)}")
         for name, array in state.items():
             setattr(self, f"{name}_", array)
-        self.classes_, self.multilabel_ = np.asarray(classes), multilabel
         self.n_features_in_ = state[self._learned[0]].shape[1]
+        self._dtype = self.data_range_.dtype
         self._prepare_distance()
         self._prepare()
-        return self
 
     @abstractmethod
-    def _learn(self, x: Array, targets: Array) -> None:
+    def _learn_from(self, x: Array, targets: Array) -> None:
         """Set the learned arrays from x (N, D) and targets (N, C) of 0 and 1."""
 
     @abstractmethod
     def _prepare(self) -> None:
         """Check the learned arrays and set what follows from them."""
-
-    @abstractmethod
-    def _probabilities(self, x: Array) -> Array:
-        """(N, D) -> (N, C)."""
 
     def _prepare_distance(self) -> None:
         if self.distance not in METRICS:
@@ -139,11 +84,6 @@ class DistanceClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return structural_similarity(
             x, others, image_shape=self._picture, data_range=float(self.data_range_)
         )
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags
 
 
 class NeighborsClassifier(DistanceClassifier):
@@ -174,9 +114,8 @@ class NeighborsClassifier(DistanceClassifier):
         self.distance = distance
         self.image_shape = image_shape
 
-    def _learn(self, x: Array, targets: Array) -> None:
+    def _learn_from(self, x: Array, targets: Array) -> None:
         self.samples_, self.targets_ = x, targets
-        self._prepare()
 
     def _prepare(self) -> None:
         n = len(self.samples_)
@@ -234,10 +173,10 @@ class CentroidClassifier(DistanceClassifier):
         self.distance = distance
         self.image_shape = image_shape
 
-    def _learn(self, x: Array, targets: Array) -> None:
+    def _learn_from(self, x: Array, targets: Array) -> None:
         groups = np.hstack([targets, 1 - targets]) if self.multilabel_ else targets
         with np.errstate(invalid="ignore"):  # 0 / 0 where a group is empty
-            centroids = groups.T.astype(x.dtype) @ x / groups.sum(axis=0)[:, np.newaxis]
+            centroids = groups.T @ x / groups.sum(axis=0)[:, np.newaxis]
         self.centroids_ = centroids.astype(x.dtype)
         self.scale_ = np.array(self._distances(x)[groups == 1].mean() or 1, x.dtype)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -25,3 +26,12 @@ def to_vectors(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     vectors = pixels.reshape(len(pixels), -1).astype(np.float32)
     vectors /= 255
     return vectors
+
+
+def square_picture(n_features: int) -> tuple[int, int, int] | None:
+    """(H, W, C) of the square picture, grey or RGB, with so many values; None: there is none."""
+    for channels in (1, 3):
+        side = math.isqrt(n_features // channels)
+        if side * side * channels == n_features:
+            return side, side, channels
+    return None

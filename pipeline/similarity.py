@@ -13,6 +13,7 @@ from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
 from pipeline.parallel import ordered_map
+from pipeline.pixels import square_picture
 
 Array = NDArray[np.float32]
 
@@ -28,14 +29,13 @@ def picture_shape(n_features: int, image_shape: Sequence[int] | None) -> tuple[i
     none, where `image_shape` has another number of values, or where a side is below WINDOW.
     """
     if image_shape is None:
-        shapes = [(math.isqrt(n_features // c), math.isqrt(n_features // c), c) for c in (1, 3)]
-        shapes = [shape for shape in shapes if math.prod(shape) == n_features]
-        if not shapes:
+        square = square_picture(n_features)
+        if square is None:
             raise ValueError(
                 f"ssim compares pictures: {n_features} features make no square one, grey or RGB; "
                 "give image_shape (H, W, C) or choose another distance"
             )
-        height, width, channels = shapes[0]
+        height, width, channels = square
     else:
         if len(image_shape) != 3 or min(image_shape) < 1 or math.prod(image_shape) != n_features:
             raise ValueError(

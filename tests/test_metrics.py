@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
+from pipeline.estimator import hit_at_1
 from pipeline.metrics import (
     across_folds,
     best_run,
@@ -13,7 +14,6 @@ from pipeline.metrics import (
     per_class,
     summarize,
 )
-from pipeline.nn.estimator import hit_at_1
 from pipeline.predictions import Predictions
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.random import Generator
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.nn.estimator import NetworkClassifier, Samples
+from pipeline.estimator import Bounds, Samples
+from pipeline.nn.estimator import BOUNDS, NetworkClassifier
 from pipeline.nn.layers import Array
-from pipeline.nn.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy, WeightedSquaredError
+from pipeline.nn.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Loss,
+    SoftmaxCrossEntropy,
+    WeightedSquaredError,
+)
 from pipeline.nn.network import Network
 
 MAX_TARGET = 4.0  # of Newton members, in absolute value: Friedman et al. (2000) advise 2 to 4
@@ -30,7 +37,7 @@ class Rule(ABC):
     def __init__(self, *, multilabel: bool, shrinkage: float) -> None:
         self.multilabel = multilabel
         self.shrinkage = shrinkage
-        self.loss: Loss = BinaryCrossEntropy() if multilabel else SoftmaxCrossEntropy()
+        self.loss: CrossEntropy = BinaryCrossEntropy() if multilabel else SoftmaxCrossEntropy()
 
     def begin(self, targets: Array) -> Array:
         """targets (N, C) -> the prior, (C,)."""
@@ -124,11 +131,6 @@ RULES: dict[str, type[Rule]] = {
     "bagging": Bagging,
 }
 
-BOUNDS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "rule": (lambda v: v in RULES, f"one of {', '.join(RULES)}"),
-    "shrinkage": (lambda v: 0 < v <= 1, "in (0, 1]"),
-}
-
 
 class BoostedClassifier(NetworkClassifier):
     """Ensemble of multilayer perceptrons trained by SGD.
@@ -179,6 +181,12 @@ class BoostedClassifier(NetworkClassifier):
     residual_norms_ : (len(members_), C) float64, the norms over the training samples of each column
         of s (`residual_average`) or y - p (other rules, p the ensemble's) after each member.
     """
+
+    _bounds: ClassVar[Bounds] = {
+        **BOUNDS,
+        "rule": (lambda v: v in RULES, f"one of {', '.join(RULES)}"),
+        "shrinkage": (lambda v: 0 < v <= 1, "in (0, 1]"),
+    }
 
     def __init__(
         self,
@@ -259,7 +267,7 @@ class BoostedClassifier(NetworkClassifier):
         del self.members_[kept:], norms[kept:]
         self.residual_norms_ = np.stack(norms)
 
-    def _load_networks(self, state: Mapping[str, Array]) -> None:
+    def _load(self, state: Mapping[str, Array]) -> None:
         count = len({name.partition(".layers.")[0] for name in state.keys() - {"prior"}})
         self.members_ = [self._restored(state, f"members.{k}.") for k in range(max(count, 1))]
         self.prior_ = np.zeros(len(self.classes_), self._dtype)
@@ -278,14 +286,8 @@ class BoostedClassifier(NetworkClassifier):
     def _rule(self) -> Rule:
         return RULES[self.rule](multilabel=self.multilabel_, shrinkage=self.shrinkage)
 
-    def _check_bounds(self) -> None:
-        super()._check_bounds()
-        for name, (holds, bound) in BOUNDS.items():
-            if not holds(value := getattr(self, name)):
-                raise ValueError(f"{name} must be {bound}, got {value!r}")
 
-
-def newton_targets(loss: Loss, logits: Array, targets: Array) -> tuple[Array, Array]:
+def newton_targets(loss: CrossEntropy, logits: Array, targets: Array) -> tuple[Array, Array]:
     """Steps z = -g / h, limited to ± `MAX_TARGET`, and weights h, both (N, C).
 
     g = p - y and h = p (1 - p) are the derivatives of the cross-entropy of one sample by each of

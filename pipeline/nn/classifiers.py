@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from numpy.random import Generator
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.nn.estimator import NetworkClassifier, Samples
+from pipeline.estimator import Samples
+from pipeline.nn.estimator import NetworkClassifier
 from pipeline.nn.layers import Array
-from pipeline.nn.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
+from pipeline.nn.losses import BinaryCrossEntropy, CrossEntropy, SoftmaxCrossEntropy
 from pipeline.nn.network import Network, perceptron
 from pipeline.nn.optimizers import SGD, Adam, Optimizer
 from pipeline.nn.schedules import SCHEDULES
@@ -97,14 +98,14 @@ class PerceptronClassifier(NetworkClassifier):
         if self.patience is not None:
             self.network_.load_state_dict(best_state)
 
-    def _load_networks(self, state: Mapping[str, Array]) -> None:
+    def _load(self, state: Mapping[str, Array]) -> None:
         self.network_ = self._restored(state)
 
     def _probabilities(self, x: Array) -> Array:
         logits = self.network_.predict(x, threads=self._threads(self.network_))
         return self._loss().probabilities(logits)
 
-    def _loss(self) -> Loss:
+    def _loss(self) -> CrossEntropy:
         return BinaryCrossEntropy() if self.multilabel_ else SoftmaxCrossEntropy()
 
     def _network(self, rng: Generator) -> Network:

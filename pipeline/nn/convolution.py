@@ -18,13 +18,12 @@ same maps transposed. Tiles overlap by two: rows and columns are kept apart as e
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import DTypeLike
 
-from pipeline.nn.initialization import initial_weights
-from pipeline.nn.layers import Array, Layer
+from pipeline.nn.layers import Array, Layer, Linear
 
 BLOCK = 2**17  # values transformed at a time: with their products they stay in the second cache
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
@@ -45,29 +44,16 @@ class Pictures(Layer):
         return grad.reshape(len(grad), math.prod(self.shape))
 
 
-class Conv2d(Layer):
+class Conv2d(Linear):
     """Convolution (N, H, W, n_in) -> (N, H, W, n_out), 3 x 3, stride 1, padding 1.
 
         y[n, h, w, o] = b[o] + Σ x[n, h + i - 1, w + j - 1, c] W[i, j, c, o],  x = 0 outside
 
-    W (3, 3, n_in, n_out) is drawn as `initialization` says for `init`, b (n_out,) is zero, absent
-    where `bias` is false.
+    Options as of `Linear`.
     """
 
-    def __init__(
-        self,
-        n_in: int,
-        n_out: int,
-        *,
-        rng: Generator,
-        init: str = "he",
-        bias: bool = True,
-        dtype: DTypeLike = np.float32,
-    ) -> None:
-        super().__init__()
-        weight = initial_weights((3, 3, n_in, n_out), init=init, rng=rng, dtype=dtype)
-        self.params = (weight, np.zeros(n_out, dtype)) if bias else (weight,)
-        self.grads = tuple(np.zeros_like(p) for p in self.params)
+    def __init__(self, n_in: int, n_out: int, **options: Any) -> None:
+        super().__init__((3, 3, n_in, n_out), **options)
 
     def forward(self, x: Array, *, training: bool) -> Array:
         return self._forward(x) if training else self.replica()._forward(x)

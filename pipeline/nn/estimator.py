@@ -1,24 +1,19 @@
-"""What the classifiers share: data, epochs, history, state, scikit-learn's conventions."""
+"""What classifiers of networks share: bounds of their parameters, epochs, history."""
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from time import perf_counter, thread_time
-from typing import Any, NamedTuple, Self
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import ArrayLike, DTypeLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
+from pipeline.estimator import Bounds, Classifier, Epoch, Samples, hit_at_1
 from pipeline.nn.convnet import POOLS
 from pipeline.nn.initialization import DEVIATIONS
 from pipeline.nn.layers import Array
@@ -32,10 +27,8 @@ from pipeline.parallel import cores
 # So many products of values with weights in a forward pass of a batch are worth threads. The SNN of
 # 185,000 weights with batches of 32 has a sixth of it.
 THREADED = 2**25
-THRESHOLD = 0.5  # `predict` gives a sample each label above it, where there may be several
 
-# What a constructor parameter must be: `fit` checks, as scikit-learn's conventions ask.
-BOUNDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+BOUNDS: Bounds = {
     "hidden": (lambda v: all(units >= 1 for units in v), "layer sizes of at least 1"),
     "dropout": (lambda v: 0 <= v < 1, "in [0, 1)"),
     "learning_rate": (lambda v: v > 0, "above 0"),
@@ -65,28 +58,8 @@ BOUNDS: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """One row of a training history.
-
-    `loss` is the mean over the epoch, each batch's before its step. The accuracies are hit@1 after
-    the epoch: the share of samples whose top-scoring class is (one of) the true one(s).
-    """
-
-    epoch: int  # from 1, counting on through the members of an ensemble
-    loss: float
-    accuracy: float
-    validation_accuracy: float | None  # None without validation data
-    member: int = 1
-
-
-class Samples(NamedTuple):
-    x: Array  # (N, n_features)
-    targets: Array  # (N, C)
-
-
-class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """What the classifiers share; a subclass says what is trained on which targets.
+class NetworkClassifier(Classifier):
+    """What classifiers of networks share; a subclass says what is trained on which targets.
 
     Parameters
     ----------
@@ -100,18 +73,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     random_state : anything `numpy.random.default_rng` takes; the same int gives the same bits (of a
         large network on as many cores).
 
-    Attributes
-    ----------
-    classes_ : (C,) labels in the order of the columns; 0 … C - 1 for indicator targets.
-    multilabel_ : whether `fit` got indicator targets.
-    history_ : one `Epoch` per epoch.
-    seconds_ : time spent in training, without the scoring for `history_`: processor time where one
-        thread trains, which does not depend on what else runs, otherwise that of the clock.
-    n_features_in_ : number of features.
-
-    Networks compute in the dtype of X: float32 and float64 stay, anything else becomes float32.
-    A large network is trained by one thread per core, each with a part of every batch; a small one
-    by one thread, for its products are too small to be worth more.
+    The attributes are those of `Classifier`. A large network is trained by one thread per core,
+    each with a part of every batch; a small one by one thread, for its products are too small to be
+    worth more.
     """
 
     hidden: Sequence[int]
@@ -123,86 +87,22 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     init: str
     random_state: int | Generator | None
 
-    n_features_in_: int
+    _bounds: ClassVar[Bounds] = BOUNDS
 
-    def fit(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        *,
-        validation: tuple[ArrayLike, ArrayLike] | None = None,
-    ) -> Self:
-        """Train on X (N, n_features) and y: (N,) class labels or an (N, C) indicator of 0 and 1.
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """X (N, n_features) -> (N, C); rows sum to 1 unless `multilabel_`."""
+        with _one_blas_thread():
+            return super().predict_proba(X)
 
-        `validation` is another (X, y), scored for `history_`; labels that y lacks are misses.
-        Raises `ValueError` for parameters and data outside their bounds, `FloatingPointError` where
-        training diverges.
-        """
-        self._check_bounds()
-        x, labels = validate_data(self, X, y, dtype=(np.float32, np.float64), multi_output=True)
-        check_classification_targets(labels)
-        self._dtype: DTypeLike = x.dtype
-        self.multilabel_ = labels.ndim == 2 and labels.shape[1] > 1
-        if self.multilabel_:
-            self.classes_ = np.arange(labels.shape[1])
-        else:
-            self.classes_ = np.unique(column_or_1d(labels, warn=True))
-        samples = [Samples(x, self._targets(labels))]
-        if validation is not None:
-            x, labels = validate_data(
-                self, *validation, reset=False, dtype=self._dtype, multi_output=True
-            )
-            samples.append(Samples(x, self._targets(labels)))
-        self.history_: list[Epoch] = []
-        self.seconds_ = 0.0
+    def _learn(self, samples: Sequence[Samples]) -> None:
         rng = np.random.default_rng(self.random_state)
         # NumPy need not warn of overflow: `_record` raises.
         with _one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
             self._fit_networks(samples, rng)
-        return self
-
-    def predict_proba(self, X: ArrayLike) -> Array:
-        """X (N, n_features) -> (N, C); rows sum to 1 unless `multilabel_`."""
-        check_is_fitted(self)
-        x = validate_data(self, X, reset=False, dtype=self._dtype)
-        with _one_blas_thread():
-            return self._probabilities(x)
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """X (N, n_features) -> (N,) class labels, or the (N, C) indicator of p > 0.5."""
-        probabilities = self.predict_proba(X)
-        if self.multilabel_:
-            return (probabilities > THRESHOLD).astype(np.int64)
-        labels: NDArray[Any] = self.classes_[probabilities.argmax(axis=1)]
-        return labels
-
-    @abstractmethod
-    def state_dict(self) -> dict[str, Array]:
-        """Copies of the learned arrays by flat names, for `load_state_dict`."""
-
-    def load_state_dict(
-        self, state: Mapping[str, Array], *, classes: ArrayLike, multilabel: bool
-    ) -> Self:
-        """Become the fitted estimator that had this `state_dict()`, `classes_` and `multilabel_`.
-
-        The parameters must be those of that estimator: `ValueError` where names or shapes differ.
-        """
-        self.classes_ = np.asarray(classes)
-        self.multilabel_ = multilabel
-        self._load_networks(state)
-        return self
 
     @abstractmethod
     def _fit_networks(self, samples: Sequence[Samples], rng: Generator) -> None:
         """Train on `samples[0]`; `samples[1]`, if there, is for validation."""
-
-    @abstractmethod
-    def _load_networks(self, state: Mapping[str, Array]) -> None:
-        """Set the networks that `_fit_networks` sets."""
-
-    @abstractmethod
-    def _probabilities(self, x: Array) -> Array:
-        """(N, n_features) -> (N, C)."""
 
     def _optimizer(self, params: Array) -> Optimizer:
         return SGD(params, self.learning_rate)
@@ -269,40 +169,6 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         row = Epoch(epoch, loss, hits[0], hits[1] if len(hits) == 2 else None, member)
         self.history_.append(row)
         return row
-
-    @contextmanager
-    def _timed(self, threads: int = 1) -> Iterator[None]:
-        clock = thread_time if threads == 1 else perf_counter
-        start = clock()
-        yield
-        self.seconds_ += clock() - start
-
-    def _targets(self, y: NDArray[Any]) -> Array:
-        """(N,) labels, or an (N, C) indicator where `multilabel_`, -> (N, C) of 0 and 1."""
-        if not self.multilabel_:
-            return np.asarray(column_or_1d(y)[:, np.newaxis] == self.classes_, self._dtype)
-        n_labels = len(self.classes_)
-        if y.shape[1:] != (n_labels,) or not np.isin(y, (0, 1)).all():
-            raise ValueError(
-                f"y must be a dense (N, {n_labels}) indicator of 0 and 1, one column per label, "
-                f"got shape {y.shape} with the values {np.unique(y)[:5]}"
-            )
-        return y.astype(self._dtype)
-
-    def _check_bounds(self) -> None:
-        for name, value in self.get_params().items():
-            if name in BOUNDS and not BOUNDS[name][0](value):
-                raise ValueError(f"{name} must be {BOUNDS[name][1]}, got {value!r}")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags
-
-
-def hit_at_1(scores: Array, targets: NDArray[Any]) -> float:
-    """Share of rows whose highest score stands where `targets` has a 1."""
-    return float(targets[np.arange(len(targets)), scores.argmax(axis=1)].mean())
 
 
 def _one_blas_thread() -> Any:

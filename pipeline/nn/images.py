@@ -14,6 +14,7 @@ from pipeline.nn.estimator import THREADED
 from pipeline.nn.layers import Array
 from pipeline.nn.network import Network
 from pipeline.parallel import cores
+from pipeline.pixels import square_picture
 
 
 class ConvNetClassifier(PerceptronClassifier):
@@ -92,10 +93,11 @@ class ConvNetClassifier(PerceptronClassifier):
         return {**super().state_dict(), "image_shape": shape}
 
     def _network(self, rng: Generator) -> Network:
-        self.image_shape_ = self.image_shape or shape_of(self.n_features_in_)
-        if math.prod(self.image_shape_) != self.n_features_in_:
+        n = self.n_features_in_
+        self.image_shape_ = self.image_shape or square_picture(n) or (1, n, 1)
+        if math.prod(self.image_shape_) != n:
             raise ValueError(
-                f"image_shape must have H * W * C = {self.n_features_in_}, the number of features, "
+                f"image_shape must have H * W * C = {n}, the number of features, "
                 f"got {self.image_shape!r}"
             )
         return convnet(
@@ -123,12 +125,3 @@ class ConvNetClassifier(PerceptronClassifier):
         kernels = sum(p.size for layer in network.layers for p in layer.params if p.ndim == 4)
         work = self.batch_size * height * width * kernels
         return cores() if work >= THREADED else 1
-
-
-def shape_of(n_features: int) -> tuple[int, int, int]:
-    """(H, W, C) of the square picture, grey or RGB, with so many values, otherwise of one row."""
-    for channels in (1, 3):
-        side = math.isqrt(n_features // channels)
-        if side * side * channels == n_features:
-            return side, side, channels
-    return 1, n_features, 1

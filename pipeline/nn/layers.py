@@ -69,16 +69,15 @@ class Layer(ABC):
         return kept[: shape[0]]
 
 
-class Dense(Layer):
-    """Affine map y = x W + b, (N, n_in) -> (N, n_out), or y = x W where `bias` is false.
+class Linear(Layer):
+    """Weights W (…, n_in, n_out), drawn as `initialization` says for `init`, and biases b (n_out,).
 
-    W (n_in, n_out) is drawn as `initialization` says for `init`, b (n_out,) is zero.
+    b is zero at first, absent where `bias` is false.
     """
 
     def __init__(
         self,
-        n_in: int,
-        n_out: int,
+        shape: tuple[int, ...],
         *,
         rng: Generator,
         init: str = "he",
@@ -86,9 +85,16 @@ class Dense(Layer):
         dtype: DTypeLike = np.float32,
     ) -> None:
         super().__init__()
-        weight = initial_weights((n_in, n_out), init=init, rng=rng, dtype=dtype)
-        self.params = (weight, np.zeros(n_out, dtype)) if bias else (weight,)
+        weight = initial_weights(shape, init=init, rng=rng, dtype=dtype)
+        self.params = (weight, np.zeros(shape[-1], dtype)) if bias else (weight,)
         self.grads = tuple(np.zeros_like(p) for p in self.params)
+
+
+class Dense(Linear):
+    """Affine map y = x W + b, (N, n_in) -> (N, n_out); options as of `Linear`."""
+
+    def __init__(self, n_in: int, n_out: int, **options: Any) -> None:
+        super().__init__((n_in, n_out), **options)
 
     def forward(self, x: Array, *, training: bool) -> Array:
         weight, *bias = self.params

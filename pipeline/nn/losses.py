@@ -13,11 +13,17 @@ from pipeline.nn.layers import Array
 
 
 class Loss(ABC):
-    """Cross-entropy of probabilities p(z) whose derivative is the same for both kinds."""
-
     @abstractmethod
     def __call__(self, logits: Array, targets: Array) -> float:
         """The loss L."""
+
+    @abstractmethod
+    def grad(self, logits: Array, targets: Array) -> Array:
+        """dL/dz, (N, C)."""
+
+
+class CrossEntropy(Loss):
+    """Of probabilities p(z); its derivative is the same for both kinds."""
 
     @abstractmethod
     def probabilities(self, logits: Array) -> Array:
@@ -31,7 +37,7 @@ class Loss(ABC):
         return grad
 
 
-class BinaryCrossEntropy(Loss):
+class BinaryCrossEntropy(CrossEntropy):
     """C independent sigmoid outputs p = σ(z) = 1 / (1 + exp(-z)).
 
     L = 1/N Σ -y log p - (1 - y) log(1 - p) = 1/N Σ max(z, 0) - y z + log(1 + exp(-|z|))
@@ -51,7 +57,7 @@ class BinaryCrossEntropy(Loss):
         return p
 
 
-class SoftmaxCrossEntropy(Loss):
+class SoftmaxCrossEntropy(CrossEntropy):
     """One class among C: p_c = exp(z_c) / Σ_k exp(z_k).
 
     L = 1/N Σ -y log p = 1/N Σ_n (log Σ_k exp(z_nk) - Σ_c y_nc z_nc)
@@ -79,10 +85,6 @@ class WeightedSquaredError(Loss):
     def __call__(self, logits: Array, targets: Array) -> float:
         t, w = targets[:, 0], targets[:, 1]
         return float((w * (logits - t) ** 2).sum(dtype=np.float64)) / 2 / len(logits)
-
-    def probabilities(self, logits: Array) -> Array:
-        """The outputs themselves: what is fitted is no probability."""
-        return logits
 
     def grad(self, logits: Array, targets: Array) -> Array:
         """dL/dz = w (z - t) / N, (N, C)."""

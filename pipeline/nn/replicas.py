@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from types import TracebackType
 from typing import Any, Self
 
@@ -62,6 +62,10 @@ class Replicas:
             self._pool.submit(self._part, index, *part, loss, len(x), np.geterr())
             for index, part in enumerate(parts)
         ]
+        wait(futures)
+        # Where one fails the others find the barrier broken: what it failed of is the cause.
+        if errors := [error for future in futures if (error := future.exception())]:
+            raise next((e for e in errors if not isinstance(e, BrokenBarrierError)), errors[0])
         return np.concatenate([future.result() for future in futures])
 
     def _part(

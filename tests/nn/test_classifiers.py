@@ -238,14 +238,6 @@ def test_the_snn_is_trained_by_one_thread():
     assert classifier._threads(perceptron((100, 512, 256, 10), rng=np.random.default_rng(0))) == 1
 
 
-@pytest.mark.parametrize(
-    ("n_features", "shape"),
-    [(784, (28, 28, 1)), (3072, (32, 32, 3)), (3, (1, 1, 3)), (1, (1, 1, 1)), (10, (1, 10, 1))],
-)
-def test_pictures_are_square_if_they_can_be(n_features, shape):
-    assert images.shape_of(n_features) == shape
-
-
 def test_image_shape(blobs, rng):
     (X, y), _ = blobs
     classifier = clone(ESTIMATORS["convnet"]).set_params(image_shape=(1, 2, 2), epochs=1)
