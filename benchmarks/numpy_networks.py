@@ -54,8 +54,8 @@ ROWS = {
     "snn": Row("100-512-256-10, SGD, 6,684 samples, 30 epochs", **SNN),
     "adam": Row("the same, Adam", **SNN, optimizer="adam"),
     "mlp": Row(
-        "3072-1024-512-256-10, SGD, batch 128, 5,120 samples",
-        5120,
+        "3072-1024-512-256-10, SGD, batch 128, 25,600 samples",
+        25_600,
         (3072,),
         (1024, 512, 256),
         batch_size=128,

@@ -53,7 +53,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     multilabel_ : whether `fit` got indicator targets.
     history_ : one `Epoch` per epoch; empty where there are none.
     seconds_ : time spent in training, without the scoring for `history_`: processor time where one
-        thread trains, which does not depend on what else runs, otherwise that of the clock.
+        process trains, which does not depend on what else runs, otherwise that of the clock.
     n_features_in_ : number of features.
 
     It computes in the dtype of X: float32 and float64 stay, anything else becomes float32.
@@ -139,8 +139,8 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """(N, n_features) -> (N, C)."""
 
     @contextmanager
-    def _timed(self, threads: int = 1) -> Iterator[None]:
-        clock = thread_time if threads == 1 else perf_counter
+    def _timed(self, processes: int = 1) -> Iterator[None]:
+        clock = thread_time if processes == 1 else perf_counter
         start = clock()
         yield
         self.seconds_ += clock() - start

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+FORKS = "fork" in multiprocessing.get_all_start_methods()
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -64,10 +66,10 @@ def forked_map(function: Callable[[T], R], items: Sequence[T], *, processes: int
     """`map(function, items)`, so many at once, each in a process of its own with one thread.
 
     What `function` refers to is shared, not copied; only results are sent. Where processes cannot
-    be forked, and for a single item, this is `map`. Errors are those of `function`, and
+    be forked, and for a single item or process, this is `map`. Errors are those of `function`, and
     `MemoryError` when a process is killed.
     """
-    if len(items) < 2 or "fork" not in multiprocessing.get_all_start_methods():
+    if min(len(items), processes) < 2 or not FORKS:
         yield from map(function, items)
         return
     global _function

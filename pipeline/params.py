@@ -212,8 +212,6 @@ class ConvnetRun(TunedRun):
     input: Literal["pixels"]
     filters: Annotated[Sizes, Field(min_length=1)]
     pooling: Literal["max", "average"]
-    flip: bool
-    shift: Annotated[int, Field(ge=0)]
 
 
 class DistanceRun(Run):

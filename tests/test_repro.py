@@ -133,7 +133,7 @@ def test_runs_on_pixels_their_stack_and_none_of_the_rest(project):
         "seed": 0,
     }  # fmt: skip
     network = {
-        "hidden": [8], "filters": [4, 4], "pooling": "max", "flip": True, "shift": 1,
+        "hidden": [8], "filters": [4, 4], "pooling": "max",
         "dropout": 0.0, "init": "he", "batch_norm": True, "optimizer": "sgd", "momentum": 0.9,
         "weight_decay": 0.0, "schedule": "exponential", "decay": 0.9, "decay_epochs": 1,
         "learning_rate": 0.01, "batch_size": 16, "epochs": 2, "clip": "none", "patience": "none",

@@ -55,7 +55,7 @@ NETWORKS = {
     ),
     "mlp": MlpRun(kind="mlp", **TUNED),
     "convnet": ConvnetRun(
-        kind="convnet", filters=(4,), pooling="max", flip=True, shift=1,
+        kind="convnet", filters=(4,), pooling="max",
         **TUNED | {"input": "pixels"},
     ),
 }  # fmt: skip

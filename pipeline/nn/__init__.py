@@ -3,7 +3,7 @@
 Reading order: `layers`, `convolution`, `pooling` and `normalization` (what a network is made of),
 `initialization` (where it starts), `losses` (what it minimises), `optimizers` and `schedules` (how
 it descends), `network` (layers in sequence and one epoch of training), `convnet` (layers for
-pictures in sequence), `replicas` (training in threads), `estimator` (what the scikit-learn
+pictures in sequence), `replicas` (training in processes), `estimator` (what the scikit-learn
 estimators share), `classifiers` (`PerceptronClassifier`, `SNNClassifier`, `AdamClassifier`),
 `images` (`ConvNetClassifier`) and `boosting` (`BoostedClassifier`).
 """

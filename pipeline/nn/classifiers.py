@@ -102,7 +102,7 @@ class PerceptronClassifier(NetworkClassifier):
         self.network_ = self._restored(state)
 
     def _probabilities(self, x: Array) -> Array:
-        logits = self.network_.predict(x, threads=self._threads(self.network_))
+        logits = self.network_.predict(x, processes=self._processes(self.network_))
         return self._loss().probabilities(logits)
 
     def _loss(self) -> CrossEntropy:

@@ -22,11 +22,11 @@ from pipeline.nn.network import Network, minibatches, perceptron, train_epoch
 from pipeline.nn.optimizers import SGD, Optimizer
 from pipeline.nn.replicas import Replicas
 from pipeline.nn.schedules import SCHEDULES
-from pipeline.parallel import cores
+from pipeline.parallel import FORKS, cores
 
-# So many products of values with weights in a forward pass of a batch are worth threads. The SNN of
-# 185,000 weights with batches of 32 has a sixth of it.
-THREADED = 2**25
+# So many products of values with weights in a forward pass of a batch are worth processes. The SNN
+# of 185,000 weights with batches of 32 has a sixth of it.
+SHARED = 2**25
 
 BOUNDS: Bounds = {
     "hidden": (lambda v: all(units >= 1 for units in v), "layer sizes of at least 1"),
@@ -51,7 +51,6 @@ BOUNDS: Bounds = {
         "None or (H, W, C), each at least 1",
     ),
     "pooling": (lambda v: v in POOLS, f"one of {', '.join(POOLS)}"),
-    "shift": (lambda v: v >= 0, "0 or above"),
     "patience": (lambda v: v is None or v >= 1, "at least 1 or None"),
     "members": (lambda v: v >= 1, "at least 1"),
     "tolerance": (lambda v: v >= 0, "0 or above"),
@@ -73,9 +72,9 @@ class NetworkClassifier(Classifier):
     random_state : anything `numpy.random.default_rng` takes; the same int gives the same bits (of a
         large network on as many cores).
 
-    The attributes are those of `Classifier`. A large network is trained by one thread per core,
-    each with a part of every batch; a small one by one thread, for its products are too small to be
-    worth more.
+    The attributes are those of `Classifier`. A large network is trained by one process per core,
+    each with a part of every batch; a small one by one, for its products are too small to be worth
+    more.
     """
 
     hidden: Sequence[int]
@@ -111,9 +110,13 @@ class NetworkClassifier(Classifier):
         """The learning rate of an epoch, counted from 0."""
         return self.learning_rate
 
-    def _threads(self, network: Network) -> int:
-        """For how many threads a batch is work enough."""
-        return cores() if self.batch_size * network.params.size >= THREADED else 1
+    def _processes(self, network: Network) -> int:
+        """For how many processes a batch is work enough."""
+        return cores() if FORKS and self._products(network) >= SHARED else 1
+
+    def _products(self, network: Network) -> int:
+        """Of values with weights in a forward pass of a batch."""
+        return self.batch_size * network.params.size
 
     def _network(self, rng: Generator) -> Network:
         return perceptron(
@@ -143,12 +146,12 @@ class NetworkClassifier(Classifier):
         self, network: Network, data: Samples, loss: Loss, rng: Generator
     ) -> Iterator[float]:
         """Train `network` on `data`, yielding the mean loss after each epoch."""
-        optimizer = self._optimizer(network.params)
-        threads = self._threads(network)
-        with Replicas(network, threads) if threads > 1 else nullcontext(network) as trained:
+        processes = self._processes(network)
+        with Replicas(network, processes) if processes > 1 else nullcontext(network) as trained:
+            optimizer = self._optimizer(network.params)
             for epoch in range(self.epochs):
                 optimizer.learning_rate = self._rate(epoch)
-                with self._timed(threads):
+                with self._timed(processes):
                     batches = minibatches(*data, batch_size=self.batch_size, rng=rng)
                     mean = train_epoch(
                         trained, batches, loss=loss, optimizer=optimizer, clip=self.clip

@@ -10,10 +10,8 @@ from numpy.random import Generator
 
 from pipeline.nn.classifiers import PerceptronClassifier
 from pipeline.nn.convnet import convnet
-from pipeline.nn.estimator import THREADED
 from pipeline.nn.layers import Array
 from pipeline.nn.network import Network
-from pipeline.parallel import cores
 from pipeline.pixels import square_picture
 
 
@@ -30,8 +28,6 @@ class ConvNetClassifier(PerceptronClassifier):
     image_shape : (H, W, C) of the pictures; None: the square, grey or RGB, that so many features
         make, otherwise one row (1, n_features, 1).
     pooling : "max" or "average".
-    flip : in training left and right change places with probability 1/2.
-    shift : in training each picture moves by up to so many pixels each way.
 
     Attributes
     ----------
@@ -45,8 +41,6 @@ class ConvNetClassifier(PerceptronClassifier):
         hidden: Sequence[int] = (128,),
         image_shape: tuple[int, int, int] | None = None,
         pooling: str = "max",
-        flip: bool = False,
-        shift: int = 0,
         batch_norm: bool = False,
         dropout: float = 0.0,
         init: str = "he",
@@ -84,8 +78,6 @@ class ConvNetClassifier(PerceptronClassifier):
         self.filters = filters
         self.image_shape = image_shape
         self.pooling = pooling
-        self.flip = flip
-        self.shift = shift
 
     def state_dict(self) -> dict[str, Array]:
         """As of `PerceptronClassifier`, and `image_shape` (3,)."""
@@ -110,8 +102,6 @@ class ConvNetClassifier(PerceptronClassifier):
             batch_norm=self.batch_norm,
             dropout=self.dropout,
             pooling=self.pooling,
-            flip=self.flip,
-            shift=self.shift,
             dtype=self._dtype,
         )
 
@@ -120,8 +110,7 @@ class ConvNetClassifier(PerceptronClassifier):
             raise ValueError(f"image_shape is missing in the state: {sorted(state)}")
         return int(math.prod(state.pop("image_shape")))
 
-    def _threads(self, network: Network) -> int:
+    def _products(self, network: Network) -> int:
         height, width, _ = self.image_shape_
         kernels = sum(p.size for layer in network.layers for p in layer.params if p.ndim == 4)
-        work = self.batch_size * height * width * kernels
-        return cores() if work >= THREADED else 1
+        return self.batch_size * height * width * kernels

@@ -26,7 +26,7 @@ class Layer(ABC):
     are what a layer has learned beside its parameters, by name.
 
     In training a layer writes its results into arrays of its own, which its next call overwrites.
-    In evaluation it changes nothing of itself, so that several threads may use it.
+    In evaluation it changes nothing of itself.
     """
 
     params: tuple[Array, ...] = ()
@@ -49,7 +49,7 @@ class Layer(ABC):
         self.backward(grad)
 
     def replica(self) -> Self:
-        """The same layer with the same parameters and buffers, to be used by another thread.
+        """The same layer with the same parameters and buffers, to be used beside this one.
 
         Its `grads` are to be replaced.
         """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -16,7 +15,7 @@ from pipeline.nn.layers import Array, Dense, Dropout, Layer, ReLU
 from pipeline.nn.losses import Loss
 from pipeline.nn.normalization import BatchNorm
 from pipeline.nn.optimizers import Optimizer, clip_
-from pipeline.parallel import ordered_map
+from pipeline.parallel import forked_map
 
 PREDICT_ROWS = 128  # activations of so many rows stay small whatever N
 
@@ -31,10 +30,8 @@ class Network:
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = list(layers)
         arrays = [p for layer in self.layers for p in layer.params]
-        self.params: Array = np.concatenate([p.ravel() for p in arrays])
-        for layer, views in zip(self.layers, self._views(self.params), strict=True):
-            layer.params = views
-        self._own_grads()
+        self.use_params(np.concatenate([p.ravel() for p in arrays]))
+        self.use_grads(np.zeros_like(self.params))
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """x (N, n_in) -> logits (N, n_out)."""
@@ -62,25 +59,33 @@ class Network:
         self.backward(grad)
         return logits
 
-    def predict(self, x: Array, *, threads: int = 1) -> Array:
+    def predict(self, x: Array, *, processes: int = 1) -> Array:
         """x (N, n_in) -> logits (N, n_out) as in evaluation, in blocks of rows."""
-        settings = np.geterr()
 
-        def evaluate(block: Array) -> Array:
-            with np.errstate(**settings):  # which a thread has anew
-                return self.forward(block, training=False)
+        def evaluate(start: int) -> Array:
+            return self.forward(x[start : start + PREDICT_ROWS], training=False)
 
-        blocks = (x[start : start + PREDICT_ROWS] for start in range(0, len(x), PREDICT_ROWS))
-        if threads == 1:
-            return np.concatenate([evaluate(block) for block in blocks])
-        return np.concatenate(list(ordered_map(evaluate, blocks, pool=ThreadPoolExecutor(threads))))
+        starts = range(0, len(x), PREDICT_ROWS)
+        return np.concatenate(list(forked_map(evaluate, starts, processes=processes)))
 
     def replica(self) -> Network:
-        """A network with the same `params` and its own `grads`, for another thread."""
+        """A network with the same `params` and its own `grads`, to be used beside this one."""
         twin = copy.copy(self)
         twin.layers = [layer.replica() for layer in self.layers]
-        twin._own_grads()
+        twin.use_grads(np.zeros_like(self.params))
         return twin
+
+    def use_params(self, vector: Array) -> None:
+        """Let the parameters be those in `vector` (P,)."""
+        self.params = vector
+        for layer, views in zip(self.layers, self._views(vector), strict=True):
+            layer.params = views
+
+    def use_grads(self, vector: Array) -> None:
+        """Let the gradients be written to `vector` (P,)."""
+        self.grads = vector
+        for layer, views in zip(self.layers, self._views(vector), strict=True):
+            layer.grads = views
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of parameters and buffers as `layers.INDEX.weight`, `layers.INDEX.bias`, …"""
@@ -112,11 +117,6 @@ class Network:
                 *layer.buffers.items(),
             ]
         }
-
-    def _own_grads(self) -> None:
-        self.grads: Array = np.zeros_like(self.params)
-        for layer, views in zip(self.layers, self._views(self.grads), strict=True):
-            layer.grads = views
 
     def _views(self, vector: Array) -> Iterator[tuple[Array, ...]]:
         """For each layer: arrays of the shapes of its parameters that lie in `vector`, in order."""

@@ -1,4 +1,4 @@
-"""Batch normalisation, over the whole batch also where threads have parts of it."""
+"""Batch normalisation, over the whole batch also where processes have parts of it."""
 
 from __future__ import annotations
 

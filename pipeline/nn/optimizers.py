@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 
 from pipeline.nn.layers import Array
 
@@ -39,6 +40,7 @@ class SGD:
         self.momentum = momentum
         self.weight_decay = weight_decay
         self._velocity = np.zeros_like(params) if momentum else None
+        (self._add,) = get_blas_funcs(("axpy",), (params,))
         self._scratch = np.empty_like(params[:BLOCK])
 
     def step(self, grads: Array) -> None:
@@ -54,7 +56,7 @@ class SGD:
                 v *= self.momentum
                 v += g
                 g = v
-            p -= np.multiply(g, self.learning_rate, out=update)
+            self._add(g, p, a=-self.learning_rate)  # p += a g, in one pass
 
 
 class Adam:

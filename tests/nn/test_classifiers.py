@@ -9,7 +9,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from pipeline.nn import estimator as estimator_module
-from pipeline.nn import images
 from pipeline.nn.boosting import BoostedClassifier
 from pipeline.nn.classifiers import AdamClassifier, PerceptronClassifier, SNNClassifier
 from pipeline.nn.estimator import Epoch
@@ -183,7 +182,7 @@ def test_adam_moves_each_bias_by_its_learning_rate_at_first(tagged):
 
 
 def test_training_and_prediction_use_one_blas_thread(estimator, blobs, monkeypatch):
-    def predict(network, x, threads=1):
+    def predict(network, x, processes=1):
         seen.update(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
         return network.forward(x, training=False)
 
@@ -213,15 +212,14 @@ def test_early_stopping_keeps_the_best_weights(kind, blobs):
 
 
 @pytest.mark.parametrize("kind", ["perceptron", "convnet, batch norm"])
-def test_training_in_threads(kind, blobs, monkeypatch):
+def test_training_in_processes(kind, blobs, monkeypatch):
     """The same up to rounding, and the same bits again."""
     (X, y), held_out = blobs
     estimator = clone(ESTIMATORS[kind]).set_params(epochs=3)
     X = X.astype(np.float64)
     alone = estimator.fit(X, y, validation=held_out).state_dict()
-    for module in (estimator_module, images):
-        monkeypatch.setattr(module, "THREADED", 1)
-        monkeypatch.setattr(module, "cores", lambda: 3)
+    monkeypatch.setattr(estimator_module, "SHARED", 1)
+    monkeypatch.setattr(estimator_module, "cores", lambda: 3)
     together = estimator.fit(X, y, validation=held_out).state_dict()
     assert any((alone[name] != together[name]).any() for name in alone)
     for name, array in alone.items():
@@ -233,9 +231,9 @@ def test_training_in_threads(kind, blobs, monkeypatch):
         estimator.set_params(learning_rate=1e200, optimizer="sgd").fit(X, y)
 
 
-def test_the_snn_is_trained_by_one_thread():
+def test_the_snn_is_trained_by_one_process():
     classifier = SNNClassifier()
-    assert classifier._threads(perceptron((100, 512, 256, 10), rng=np.random.default_rng(0))) == 1
+    assert classifier._processes(perceptron((100, 512, 256, 10), rng=np.random.default_rng(0))) == 1
 
 
 def test_image_shape(blobs, rng):
@@ -263,7 +261,6 @@ def test_image_shape(blobs, rng):
         ({"filters": ()}, r"filters must be one or more numbers of at least 1, got \(\)"),
         ({"image_shape": (2, 2)}, r"image_shape must be None or \(H, W, C\), each .* got \(2, 2\)"),
         ({"pooling": "min"}, "pooling must be one of max, average, got 'min'"),
-        ({"shift": -1}, "shift must be 0 or above, got -1"),
     ],
 )
 def test_training_options_outside_their_bounds_are_refused(setting, message, blobs):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812
 
-from pipeline.nn.convnet import RandomFlip, RandomShift, convnet
+from pipeline.nn.convnet import convnet
 from pipeline.nn.convolution import Conv2d
 from pipeline.nn.layers import Dense, ReLU
 from pipeline.nn.losses import SoftmaxCrossEntropy
@@ -33,10 +33,10 @@ def test_layers_in_order(rng):
 
 
 def test_options_add_their_layers(rng):
-    net = network(rng, (4,), pooling="average", batch_norm=True, flip=True, shift=1, dropout=0.5)
+    net = network(rng, (4,), pooling="average", batch_norm=True, dropout=0.5)
     trunk = ["Conv2d", "BatchNorm", "ReLU", "AvgPool", "AvgPool", "Flatten"]
     head = ["Dense", "BatchNorm", "ReLU", "Dropout", "Dense"]
-    assert kinds(net) == ["Pictures", "RandomShift", "RandomFlip", *trunk, *head]
+    assert kinds(net) == ["Pictures", *trunk, *head]
     # A bias before batch normalisation would be without effect.
     assert [len(layer.params) for layer in net.layers if isinstance(layer, Conv2d | Dense)] == [
         1,
@@ -95,18 +95,18 @@ def twin(net, pooling):
     return Channelwise(torch.nn.Sequential(*modules).double())
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("pooling", ["max", "average"])
-def test_twenty_steps_are_those_of_torch(pooling, batch_norm, threads, rng):
+def test_twenty_steps_are_those_of_torch(pooling, batch_norm, count, rng):
     net = network(rng, pooling=pooling, batch_norm=batch_norm)
     oracle = twin(net, pooling)
     torch_optimizer = torch.optim.SGD(oracle.parameters(), lr=0.05, momentum=0.9)
-    optimizer = SGD(net.params, 0.05, momentum=0.9)
     x = rng.standard_normal((35, net.layers[0].shape[0] * 24))
     y = rng.integers(4, size=35)
     batches = [(x[i : i + 10], np.eye(4)[y[i : i + 10]]) for i in range(0, 35, 10)]
-    with Replicas(net, threads) as replicas:
+    with Replicas(net, count) as replicas:
+        optimizer = SGD(net.params, 0.05, momentum=0.9)
         for _ in range(5):
             loss = train_epoch(replicas, batches, loss=SoftmaxCrossEntropy(), optimizer=optimizer)
             total = 0.0
@@ -120,35 +120,4 @@ def test_twenty_steps_are_those_of_torch(pooling, batch_norm, threads, rng):
     oracle.eval()
     expected = oracle(torch.tensor(x)).detach().numpy()
     np.testing.assert_allclose(net.predict(x), expected, rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(net.predict(x, threads=2), net.predict(x))
-
-
-def test_flip_turns_half_of_the_pictures(rng):
-    x = rng.standard_normal((1000, 2, 3, 1))
-    y = RandomFlip(rng=rng).forward(x, training=True)
-    turned = (y == x[:, :, ::-1]).all(axis=(1, 2, 3))
-    kept = (y == x).all(axis=(1, 2, 3))
-    assert (turned ^ kept).all()
-    assert turned.mean() == pytest.approx(0.5, abs=0.05)
-
-
-def test_shift_moves_by_each_distance_as_often(rng):
-    x = np.zeros((9000, 5, 5, 1))
-    x[:, 2, 2] = 1
-    y = RandomShift(1, rng=rng).forward(x, training=True)
-    np.testing.assert_array_equal(y.sum(axis=(1, 2, 3)), 1)
-    np.testing.assert_allclose(y.mean(axis=0)[1:4, 1:4, 0], 1 / 9, atol=0.02)
-
-
-def test_what_is_shifted_in_is_0(rng):
-    y = RandomShift(2, rng=rng).forward(np.ones((100, 4, 4, 2)), training=True)
-    assert set(np.unique(y)) == {0, 1}
-    assert y.sum(axis=(1, 2, 3)).min() == 2 * 2 * 2
-
-
-@pytest.mark.parametrize(
-    "change", [lambda rng: RandomFlip(rng=rng), lambda rng: RandomShift(2, rng=rng)]
-)
-def test_evaluation_changes_no_picture(change, rng):
-    x = rng.standard_normal((4, 3, 3, 1))
-    np.testing.assert_array_equal(change(rng).forward(x, training=False), x)
+    np.testing.assert_array_equal(net.predict(x, processes=2), net.predict(x))

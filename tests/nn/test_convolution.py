@@ -44,7 +44,7 @@ def test_is_that_of_torch(shape, block, bias, rng, assert_same_as_torch, monkeyp
 
 
 def test_single_precision_is_as_exact_as_the_definition(rng):
-    """The transformed products lose less than ten roundings of the largest value."""
+    """Sums of 288 products lose less than ten roundings of the largest value."""
     layer = Conv2d(32, 32, rng=rng)
     x = rng.standard_normal((2, 16, 16, 32), dtype=np.float32)
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).astype(np.float64)

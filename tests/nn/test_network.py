@@ -50,7 +50,7 @@ def test_prediction_in_blocks_is_one_forward_pass(rng):
     x = rng.standard_normal((2 * PREDICT_ROWS + 3, 6))
     expected = net.forward(x, training=False)
     np.testing.assert_allclose(net.predict(x), expected, rtol=1e-10)
-    np.testing.assert_allclose(net.predict(x, threads=2), expected, rtol=1e-10)
+    np.testing.assert_allclose(net.predict(x, processes=2), expected, rtol=1e-10)
 
 
 def test_minibatches_hold_each_sample_once_beside_its_target(rng):

@@ -1,4 +1,7 @@
-import threading
+import multiprocessing
+import os
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -48,7 +51,7 @@ def test_a_convnet_takes_a_batch_with_empty_parts(options, rng):
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_results_do_not_depend_on_which_thread_is_first(batch_norm, batch, rng, monkeypatch):
+def test_results_do_not_depend_on_which_process_is_first(batch_norm, batch, rng, monkeypatch):
     net = perceptron((6, 5, 3), rng=rng, batch_norm=batch_norm, dropout=0.5)
     x, targets = (part.astype(np.float32) for part in batch)
 
@@ -60,9 +63,8 @@ def test_results_do_not_depend_on_which_thread_is_first(batch_norm, batch, rng, 
         with Replicas(net, 3) as replicas:
             late = replicas.networks[slow]
             forward = late.forward
-            wait = threading.Event()
             monkeypatch.setattr(
-                late, "forward", lambda *a, **k: (wait.wait(0.05), forward(*a, **k))[1]
+                late, "forward", lambda *a, **k: (time.sleep(0.05), forward(*a, **k))[1]
             )
             replicas.gradients(x, targets, LOSS)
             return replicas.grads.copy()
@@ -86,13 +88,37 @@ def test_replicas_share_parameters_and_nothing_else(batch, rng):
     assert (first != second).any()  # each drops units of its own
 
 
-def test_an_error_in_one_part_ends_the_others(batch, rng, monkeypatch):
-    net = perceptron((6, 5, 3), rng=rng, batch_norm=True, dtype=np.float64)
+def test_children_see_the_optimizers_steps(batch, rng):
+    net = perceptron((6, 5, 3), rng=rng, dtype=np.float64)
+    with Replicas(net, 2) as replicas:
+        replicas.gradients(*batch, LOSS)
+        net.params *= 2
+        logits = replicas.gradients(*batch, LOSS)
+    np.testing.assert_allclose(logits, net.forward(batch[0], training=False), rtol=1e-10)
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_an_error_in_one_part_ends_the_others(index, batch_norm, batch, rng, monkeypatch):
+    net = perceptron((6, 5, 3), rng=rng, batch_norm=batch_norm, dtype=np.float64)
 
     def fail(*args, **options):
         raise RuntimeError("broken")
 
-    with Replicas(net, 2) as replicas:
-        monkeypatch.setattr(replicas.networks[0], "forward", fail)
+    with Replicas(net, 3) as replicas:
+        monkeypatch.setattr(replicas.networks[index], "forward", fail)
         with pytest.raises(RuntimeError, match="broken"):
+            replicas.gradients(*batch, LOSS)
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_a_killed_process(batch_norm, batch, rng):
+    net = perceptron((6, 5, 3), rng=rng, batch_norm=batch_norm, dtype=np.float64)
+    with Replicas(net, 2) as replicas:
+        replicas.gradients(*batch, LOSS)
+        (child,) = multiprocessing.active_children()
+        os.kill(child.pid, signal.SIGKILL)
+        child.join()
+        with pytest.raises(MemoryError, match="was killed while it trained"):
             replicas.gradients(*batch, LOSS)
