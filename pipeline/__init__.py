@@ -7,8 +7,9 @@
 `sources/` and `ingestion.py` (pictures), `splitting.py`, `backbones.py`; `preparation.py`,
 `inference.py`, `extraction.py`, `vectors.py` and `incremental.py` (features: pictures made ready, a
 fast network, both in step, what is kept, what is missing); `decomposition.py` and `rows.py`
-(components), `pixels.py`, `inputs.py` (what classifiers see); `nn/`, `neighbors.py` with
-`similarity.py`, `logistic.py`, and `runs.py` (classifiers), `folds.py`, `stacking.py`;
+(components), `pixels.py`, `inputs.py` (what classifiers see); `estimator.py` (what they share),
+`nn/`, `neighbors.py` with `similarity.py`, `logistic.py`, and `runs.py` (classifiers), `folds.py`,
+`stacking.py`;
 `metrics.py` (scores), `charts.py` and `page.html.jinja` (the page).
 `stages/` calls them, one file per stage; `tables.py` is what lies between two stages,
 `distributed.py` what lies between processes.
