@@ -115,7 +115,7 @@ class NeighborsClassifier(DistanceClassifier):
         self.image_shape = image_shape
 
     def _learn_from(self, x: Array, targets: Array) -> None:
-        self.samples_, self.targets_ = x, targets
+        self.samples_, self.targets_ = x, targets.astype(np.int8)
 
     def _prepare(self) -> None:
         n = len(self.samples_)

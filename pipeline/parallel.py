@@ -80,6 +80,10 @@ def forked_map(function: Callable[[T], R], items: Sequence[T], *, processes: int
         yield from pool.map(_call, items)
     except BrokenProcessPool:
         raise MemoryError("a process was killed while it trained") from None
+    except BaseException:  # nobody waits for the others
+        for process in list(pool._processes.values()):
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
         _function = None

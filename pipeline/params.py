@@ -6,9 +6,10 @@ import difflib
 import re
 import sys
 import types
+from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -262,7 +263,8 @@ class Sweep(Section):
     def settings(self, base: Run) -> list[tuple[dict[str, Any], Run]]:
         """Every combination and the run it makes of `base`. Errors: ValueError."""
         model = type(base)
-        allowed = [name for name in model.model_fields if name not in ("kind", "input")]
+        fixed = ("kind", "input", "folds", "threshold", "seed")  # a sweep has its own, or none
+        allowed = [name for name in model.model_fields if name not in fixed]
         if unknown := [key for key in self.vary if key not in allowed]:
             raise ValueError(f"vary.{unknown[0]}: a {base.kind} run has {', '.join(allowed)}")
         combinations = (
@@ -274,9 +276,9 @@ class Sweep(Section):
                 runs.append((setting, model.model_validate({**base.model_dump(), **setting})))
             except ValidationError as error:
                 first = error.errors(include_url=False)[0]
-                raise ValueError(
-                    f"vary.{first['loc'][0]}: found {first['input']!r}: {_message(first['msg'])}"
-                ) from None
+                found = f"found {first['input']!r}: " if first["loc"] else ""
+                key = ".".join(map(str, ("vary", *first["loc"])))
+                raise ValueError(f"{key}: {found}{_message(first['msg'])}") from None
         return runs
 
 
@@ -341,6 +343,16 @@ class Params(Section):
 
 
 # ---------------------------------------------------------------- reading
+
+Entry = TypeVar("Entry")
+
+
+def named(section_entries: Mapping[str, Entry], name: str, *, section: str) -> Entry:
+    """The entry `name` of a section. Errors: `UserError` with the names there are."""
+    if name not in section_entries:
+        there = ", ".join(section_entries) or "none"
+        raise UserError(f"there is no entry {name!r} in {section}: it has {there}")
+    return section_entries[name]
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

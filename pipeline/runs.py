@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.inputs import Shape
 from pipeline.logistic import LogisticClassifier
@@ -119,13 +120,14 @@ def make_estimator(run: Run, *, seed: int, image_shape: Shape | None) -> Any:
 def normalization(run: Run, vectors: Array) -> tuple[Array, Array]:
     """Shift and scale (D,) of these vectors; constant columns are only shifted."""
     if run.normalize == "zscore":
-        shift, scale = vectors.mean(0), vectors.std(0)
+        standard = StandardScaler().fit(vectors)
+        shift, scale = standard.mean_, standard.scale_
     elif run.normalize == "minmax":
-        shift = vectors.min(0)
-        scale = vectors.max(0) - shift
+        ranges = MinMaxScaler().fit(vectors)
+        shift, scale = ranges.data_min_, 1 / ranges.scale_
     else:
         shift, scale = np.zeros(vectors.shape[1]), np.ones(vectors.shape[1])
-    return shift.astype(np.float32), np.where(scale > 0, scale, 1).astype(np.float32)
+    return shift.astype(np.float32), scale.astype(np.float32)
 
 
 def processes(data: Dataset) -> int:

@@ -78,6 +78,17 @@ def test_an_error_in_a_forked_process_comes_here():
         next(results)
 
 
+def test_an_error_ends_the_others():
+    def work(n):
+        time.sleep(60 * n)
+        raise ZeroDivisionError
+
+    start = time.monotonic()
+    with pytest.raises(ZeroDivisionError):
+        list(forked_map(work, [0, 1], processes=2))
+    assert time.monotonic() - start < 30
+
+
 def test_a_killed_process_is_an_error():
     def die(n):
         os.kill(os.getpid(), signal.SIGKILL)

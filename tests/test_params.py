@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.params import FolderSource, GeneratedSource, SnnRun, load_params
+from pipeline.params import FolderSource, GeneratedSource, KnnRun, SnnRun, Sweep, load_params
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 
@@ -142,6 +142,15 @@ def test_values_and_types(written):
     assert params.ingest.split.seed == 1
 
 
+def test_a_setting_that_contradicts_its_base_is_one_line():
+    base = KnnRun(
+        kind="knn", input="components", normalize="none", folds="none", threshold=0.5, repeats=1,
+        seed=0, distance="mse", n_neighbors=1,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match=r"^vary: distance ssim compares pictures"):
+        Sweep(base="knn", vary={"distance": ["mse", "ssim"]}).settings(base)
+
+
 def test_the_settings_of_a_sweep(written):
     params = load_params(written())
     settings = params.sweeps["rate"].settings(params.classifiers["snn"])
@@ -221,6 +230,7 @@ def test_values_do_not_change(written):
         ("learning_rate: [0.1", "learn_rate: [0.1", ["sweeps.rate.vary.learn_rate", "epochs"]),
         ("[0.1, 1]", "[0.1, -1]", ["sweeps.rate.vary.learning_rate: found -1", "greater than 0"]),
         ("      hidden:", "      kind:", ["sweeps.rate.vary.kind", "hidden"]),
+        ("      hidden:", "      seed:", ["sweeps.rate.vary.seed", "hidden"]),
     ],
 )
 def test_a_wrong_value_is_named(written, refused, old, new, parts):

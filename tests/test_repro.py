@@ -138,14 +138,16 @@ def test_runs_on_pixels_their_stack_and_none_of_the_rest(project):
         "weight_decay": 0.0, "schedule": "exponential", "decay": 0.9, "decay_epochs": 1,
         "learning_rate": 0.01, "batch_size": 16, "epochs": 2, "clip": "none", "patience": "none",
     }  # fmt: skip
+    runs = {
+        "near": {"kind": "knn", "distance": "ssim", "n_neighbors": 3, **both},
+        "middle": {"kind": "nearest_centroid", "distance": "cosine", **both},
+    }
+    project.set(classifiers=runs, stacks={}, sweeps={})
+    project.run("dvc", "repro")
+    assert 'id="training"' not in (project.folder / "reports/index.html").read_text("utf-8")
     project.set(
-        classifiers={
-            "near": {"kind": "knn", "distance": "ssim", "n_neighbors": 3, **both},
-            "middle": {"kind": "nearest_centroid", "distance": "cosine", **both},
-            "conv": {"kind": "convnet", **network, **both},
-        },
+        classifiers={**runs, "conv": {"kind": "convnet", **network, **both}},
         stacks={"all": {"runs": ["near", "middle", "conv"], "C": 1.0, "threshold": 0.5}},
-        sweeps={},
     )
     output = project.run("dvc", "repro")
     assert "stack all: validation accuracy" in output

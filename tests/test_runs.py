@@ -14,7 +14,7 @@ from pipeline.params import (
     MlpRun,
     SnnRun,
 )
-from pipeline.runs import CLASSIFIERS, Dataset, load_run, make_estimator, train
+from pipeline.runs import CLASSIFIERS, Dataset, load_run, make_estimator, normalization, train
 
 COMMON = {
     "input": "components",
@@ -149,6 +149,14 @@ def test_normalisation_is_that_of_training(run, normalize, scaler):
     np.testing.assert_array_equal(
         trained.scores(validation.vectors), trained.estimator.predict_proba(found)
     )
+
+
+@pytest.mark.parametrize("normalize", ["zscore", "minmax"])
+def test_constant_columns_are_only_shifted(run, normalize):
+    vectors = np.full((5000, 2), [0.7, 123.4], np.float32)
+    shift, scale = normalization(run.model_copy(update={"normalize": normalize}), vectors)
+    np.testing.assert_allclose(shift, [0.7, 123.4], rtol=1e-6)
+    assert scale.tolist() == [1, 1]
 
 
 def test_without_normalisation_vectors_stay(run):

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.inputs import Inputs
-from pipeline.params import SnnRun, Sweep
+from pipeline.params import KnnRun, SnnRun, Sweep
 from pipeline.stages.sweep import COLUMNS, sweep, written
 
 BASE = SnnRun(
@@ -43,7 +43,7 @@ def test_settings_seeds_and_divergence(inputs):
     ]
     assert list(table["seed"]) == [3, 4] * 4
     assert list(table["diverged"]) == [False] * 4 + [True] * 4
-    figures = table[["loss", "accuracy", "test_accuracy", "seconds"]]
+    figures = table[["loss", "accuracy", "validation_accuracy", "test_accuracy", "seconds"]]
     assert figures[:4].notna().all(axis=None)
     assert figures[4:].isna().all(axis=None)
     again = sweep(entry.settings(BASE), inputs, name="rates")
@@ -53,3 +53,14 @@ def test_settings_seeds_and_divergence(inputs):
 def test_one_parameter_needs_no_name():
     assert written({"learning_rate": 0.01}) == "0.01"
     assert written({"hidden": [512, 256]}) == "512-256"
+    assert written({"hidden": []}) == "none"
+
+
+def test_a_setting_that_the_pictures_do_not_allow_is_named(inputs, refused):
+    base = KnnRun(
+        kind="knn", input="components", normalize="none", folds="none", threshold=0.5, repeats=1,
+        seed=0, distance="mse", n_neighbors=1,
+    )  # fmt: skip
+    entry = Sweep(base="knn", vary={"n_neighbors": [1, 61]})
+    with refused("sweeps.k, 61: ", "from 1 to n_samples = 60"):
+        sweep(entry.settings(base), inputs, name="k")

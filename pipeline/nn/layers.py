@@ -48,14 +48,16 @@ class Layer(ABC):
         """As `backward`, where nobody asks for dL/dx: a first layer saves a product."""
         self.backward(grad)
 
+    def __getstate__(self) -> dict[str, Any]:
+        kept = {k: v for k, v in vars(self).items() if not k.startswith("_") or k == "_rng"}
+        return {**kept, "grads": (), "_workspace": {}}
+
     def replica(self) -> Self:
         """The same layer with the same parameters and buffers, to be used beside this one.
 
         Its `grads` are to be replaced.
         """
-        twin = copy.copy(self)
-        twin._workspace = {}
-        return twin
+        return copy.copy(self)  # without what is its own
 
     def _own(self, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
         """An array kept under `name`, at first 0: the rows of the largest one asked for so far."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
@@ -70,8 +69,9 @@ class Network:
 
     def replica(self) -> Network:
         """A network with the same `params` and its own `grads`, to be used beside this one."""
-        twin = copy.copy(self)
+        twin = object.__new__(Network)
         twin.layers = [layer.replica() for layer in self.layers]
+        twin.use_params(self.params)
         twin.use_grads(np.zeros_like(self.params))
         return twin
 
@@ -86,6 +86,14 @@ class Network:
         self.grads = vector
         for layer, views in zip(self.layers, self._views(vector), strict=True):
             layer.grads = views
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"layers": self.layers, "params": self.params}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.layers = state["layers"]
+        self.use_params(state["params"])
+        self.use_grads(np.zeros_like(self.params))
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of parameters and buffers as `layers.INDEX.weight`, `layers.INDEX.bias`, …"""

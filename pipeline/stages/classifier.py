@@ -19,7 +19,7 @@ from pipeline.folds import assign_folds
 from pipeline.inputs import Inputs, read_inputs
 from pipeline.metrics import hits
 from pipeline.parallel import forked_map
-from pipeline.params import Run, load_params
+from pipeline.params import Run, load_params, named
 from pipeline.predictions import predictions_table, read_predictions, write_predictions
 from pipeline.runs import Dataset, TrainedRun, processes, train
 from pipeline.tables import replacing
@@ -39,32 +39,34 @@ def train_all(
     multilabel = inputs.multilabel
     training, validation = (data[inputs.split == part] for part in ("train", "validation"))
     folds = None if params.folds == "none" else folds_of(inputs, params.folds, params.seed)
-    jobs = [
-        (params.seed + repeat, np.full(len(training.targets), True))
-        for repeat in range(params.repeats)
-    ]
+    jobs: list[tuple[int, int | None]] = [(params.seed + i, None) for i in range(params.repeats)]
     if folds is not None:
-        jobs += [(params.seed, folds != fold) for fold in range(folds.max() + 1)]
+        jobs += [(params.seed, fold) for fold in range(folds.max() + 1)]
 
-    def one(job: tuple[int, NDArray[np.bool_]]) -> TrainedRun:
-        seed, rows = job
+    def one(job: tuple[int, int | None]) -> TrainedRun | NDArray[np.float32]:
+        """A training on all training pictures, or the scores of those of a fold left out."""
+        seed, fold = job
+        left_out = np.zeros(len(training.targets), bool) if fold is None else np.equal(folds, fold)
         try:
-            return train(
-                params, training if rows.all() else training[rows], validation,
+            trained = train(
+                params, training if fold is None else training[~left_out], validation,
                 multilabel=multilabel, image_shape=inputs.image_shape, seed=seed,
             )  # fmt: skip
         except (FloatingPointError, ValueError) as error:
             raise UserError(f"classifiers.{name}: {error}") from None
+        return trained if fold is None else trained.scores(training.vectors[left_out])
 
-    trained = list(
+    results = list(
         progress(forked_map(one, jobs, processes=processes(data)), what=name, total=len(jobs))
     )
+    repeats = [result for result in results if isinstance(result, TrainedRun)]
     if folds is None:
-        return trained, None, None
+        return repeats, None, None
     scores = np.empty(training.targets.shape, np.float32)
-    for fold, member in enumerate(trained[params.repeats :]):
-        scores[folds == fold] = member.scores(training.vectors[folds == fold])
-    return trained[: params.repeats], folds, scores
+    out_of_fold = (result for result in results if not isinstance(result, TrainedRun))
+    for fold, part in enumerate(out_of_fold):
+        scores[folds == fold] = part
+    return repeats, folds, scores
 
 
 def folds_of(inputs: Inputs, folds: int, seed: int) -> NDArray[np.int64]:
@@ -99,14 +101,11 @@ def training(repeats: list[TrainedRun]) -> dict[str, Any]:
 
 
 def main() -> None:
-    runs = load_params().classifiers
     name = sys.argv[1]
     images_dir, input_dir, predictions_path, model_path, history_file, training_file = map(
         Path, sys.argv[2:]
     )
-    if name not in runs:
-        raise UserError(f"there is no entry {name!r} in classifiers: it has {', '.join(runs)}")
-    params = runs[name]
+    params = named(load_params().classifiers, name, section="classifiers")
     inputs = read_inputs(images_dir, input_dir, params.input)
     repeats, folds, out_of_fold = train_all(name, params, inputs)
     held_out = inputs.split != "train"

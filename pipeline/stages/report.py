@@ -79,7 +79,8 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         ),
         training={name: read_json(training_dir / f"{name}.json") for name in runs},
         sweeps={
-            name: read_csv(sweeps_dir / f"{name}.csv", na_values=[""]) for name in params.sweeps
+            name: read_csv(sweeps_dir / f"{name}.csv", dtype={"setting": str}, na_values=[""])
+            for name in params.sweeps
         },
         test=read_predictions(
             (stacked_dir if best in params.stacks else predictions_dir) / f"{best}.parquet",
@@ -103,14 +104,11 @@ def figures(
     shown = page.largest_classes(pictures)
     scores = results.per_class[results.per_class["class"].isin(shown)]
     confusion = page.lump(results.confusion, shown)
-    by_run = results.curves.groupby("run", sort=False)
-    curves = pd.concat(page.thin(curve, "epoch") for _, curve in by_run)
     drawn: dict[str, charts.Figure] = {
         "accuracy": charts.side_by_side(
             charts.accuracy(table, baseline, runs), charts.seconds(seconds(results), runs)
         ),
         "distribution": charts.distribution(pictures[pictures["class"].isin(shown)]),
-        "curves": charts.curves(curves, runs),
         "per_class": charts.per_class(scores, runs),
         "thresholds": charts.thresholds(
             results.thresholds[results.thresholds["class"].isin(shown)], runs, best
@@ -121,6 +119,10 @@ def figures(
         },
         "confusion": charts.confusion(confusion, runs, best),
     }
+    if len(results.curves):
+        by_run = results.curves.groupby("run", sort=False)
+        curves = pd.concat(page.thin(curve, "epoch") for _, curve in by_run)
+        drawn["curves"] = charts.curves(curves, runs)
     if len(norms := residual_norms(results)):
         drawn["residuals"] = charts.residuals(norms, runs)
     if len(results.variance):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.console import run
 from pipeline.metrics import hits
-from pipeline.params import load_params
+from pipeline.params import load_params, named
 from pipeline.predictions import (
     predictions_table,
     read_held_out,
@@ -22,7 +22,7 @@ from pipeline.tables import replacing
 def main() -> None:
     name = sys.argv[1]
     predictions_dir, stacked_path, model_path, training_file = map(Path, sys.argv[2:])
-    params = load_params().stacks[name]
+    params = named(load_params().stacks, name, section="stacks")
     paths = [predictions_dir / f"{member}.parquet" for member in params.runs]
     # The first repeat is what `models` keeps of a run.
     out_of_fold = [read_predictions(path, split="train") for path in paths]

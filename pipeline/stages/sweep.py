@@ -9,20 +9,24 @@ from typing import Any
 import pandas as pd
 
 from pipeline.console import progress, run
+from pipeline.errors import UserError
 from pipeline.estimator import hit_at_1
 from pipeline.inputs import Inputs, read_inputs
 from pipeline.parallel import forked_map
-from pipeline.params import Run, load_params
+from pipeline.params import Run, load_params, named
 from pipeline.runs import Dataset, processes, train
 from pipeline.tables import replacing
 
-COLUMNS = ["setting", "seed", "diverged", "loss", "accuracy", "test_accuracy", "seconds"]
+COLUMNS = [
+    "setting", "seed", "diverged", "loss",
+    "accuracy", "validation_accuracy", "test_accuracy", "seconds",
+]  # fmt: skip
 
 
 def sweep(settings: list[tuple[dict[str, Any], Run]], inputs: Inputs, *, name: str) -> pd.DataFrame:
-    """A row per setting and seed: last training loss, training and test accuracy, seconds.
+    """A row per setting and seed: last training loss, accuracies, seconds.
 
-    A setting that diverged has no figures.
+    A setting that diverged has no figures. Errors: `UserError`.
     """
     data = Dataset(inputs.vectors, inputs.targets)
     multilabel = inputs.multilabel
@@ -40,12 +44,20 @@ def sweep(settings: list[tuple[dict[str, Any], Run]], inputs: Inputs, *, name: s
             )  # fmt: skip
         except FloatingPointError:
             return {**row, "diverged": True}
+        except ValueError as error:
+            raise UserError(f"sweeps.{name}, {row['setting']}: {error}") from None
         history = trained.estimator.history_
         return {
             **row,
             "loss": history[-1].loss if history else None,
-            "accuracy": hit_at_1(trained.scores(training.vectors), training.targets),
-            "test_accuracy": hit_at_1(trained.scores(test.vectors), test.targets),
+            **{
+                column: hit_at_1(trained.scores(part.vectors), part.targets)
+                for column, part in (
+                    ("accuracy", training),
+                    ("validation_accuracy", validation),
+                    ("test_accuracy", test),
+                )
+            },
             "seconds": trained.estimator.seconds_,
         }
 
@@ -61,7 +73,7 @@ def sweep(settings: list[tuple[dict[str, Any], Run]], inputs: Inputs, *, name: s
 def written(setting: dict[str, Any]) -> str:
     """As `learning_rate 0.01, hidden 512-256`; of a single parameter the value alone."""
     values = {
-        key: "-".join(map(str, value)) if isinstance(value, list) else str(value)
+        key: "-".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
         for key, value in setting.items()
     }
     if len(values) == 1:
@@ -73,18 +85,20 @@ def main() -> None:
     params = load_params()
     name = sys.argv[1]
     images_dir, components_dir, features_dir, pixels_dir, sweep_file = map(Path, sys.argv[2:])
-    entry = params.sweeps[name]
+    entry = named(params.sweeps, name, section="sweeps")
     base = params.classifiers[entry.base]
     folder = {"components": components_dir, "features": features_dir, "pixels": pixels_dir}
     inputs = read_inputs(images_dir, folder[base.input], base.input)
     table = sweep(entry.settings(base), inputs, name=name)
     with replacing(sweep_file) as temporary:
         table.to_csv(temporary, index=False)
-    means = table.groupby("setting", sort=False)["test_accuracy"].mean().fillna(-1)
+    means = table.groupby("setting", sort=False)["validation_accuracy"].mean()
     diverged = table.loc[table["diverged"], "setting"].nunique()
+    best = means.dropna()
     print(
-        f"sweep {name}: {len(means)} settings, best test accuracy {means.max():.3f} "
-        f"({means.idxmax()})" + (f", {diverged} diverged" if diverged else "")
+        f"sweep {name}: {len(means)} settings, "
+        + (f"best on validation {best.idxmax()} ({best.max():.3f})" if len(best) else "none ended")
+        + (f", {diverged} diverged" if diverged else "")
     )
 
 

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,19 @@ def test_prediction_in_blocks_is_one_forward_pass(rng):
     expected = net.forward(x, training=False)
     np.testing.assert_allclose(net.predict(x), expected, rtol=1e-10)
     np.testing.assert_allclose(net.predict(x, processes=2), expected, rtol=1e-10)
+
+
+def test_a_pickled_network_is_the_same_and_trains_on(rng):
+    net = perceptron((6, 5, 4, 3), rng=rng, dropout=0.5, batch_norm=True)
+    x, targets = rng.standard_normal((5, 6)), np.eye(3)[[0, 1, 2, 0, 1]]
+    net.gradients(x, targets, SoftmaxCrossEntropy())
+    twin = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(twin.forward(x, training=False), net.forward(x, training=False))
+    assert len(pickle.dumps(net)) < 2.5 * net.params.nbytes + 10_000
+    for layer in twin.layers:
+        assert all(np.shares_memory(p, twin.params) for p in layer.params)
+    twin.gradients(x, targets, SoftmaxCrossEntropy())
+    assert twin.grads.any()
 
 
 def test_minibatches_hold_each_sample_once_beside_its_target(rng):
