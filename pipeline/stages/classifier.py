@@ -46,7 +46,7 @@ def train_all(
     def one(job: tuple[int, int | None]) -> TrainedRun | NDArray[np.float32]:
         """A training on all training pictures, or the scores of those of a fold left out."""
         seed, fold = job
-        left_out = np.zeros(len(training.targets), bool) if fold is None else np.equal(folds, fold)
+        left_out = np.full(len(training.targets), False) if folds is None else folds == fold
         try:
             trained = train(
                 params, training if fold is None else training[~left_out], validation,
