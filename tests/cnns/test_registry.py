@@ -1,0 +1,72 @@
+import pytest
+import torch
+
+from pipeline.cnns.registry import ARCHITECTURES, build_network, first_filters, parameters
+
+SMALL = [name for name in ARCHITECTURES if name != "vgg16"]  # half a gigabyte
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_the_seed_alone_decides_the_weights(name, network):
+    size = ARCHITECTURES[name].least
+    before = torch.get_rng_state()
+    first = network(name, size, seed=1).state_dict()
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    same, other = (network(name, size, seed=seed).state_dict() for seed in (1, 2))
+    assert all(torch.equal(first[key], same[key]) for key in first)
+    weights = [key for key, value in first.items() if value.ndim > 1]
+    assert weights
+    assert not any(torch.equal(first[key], other[key]) for key in weights)
+
+
+def test_an_unknown_name_is_answered_with_the_close_ones_and_all(refused):
+    with refused("network 'resnet51' is unknown", "closest names are resnet5", *ARCHITECTURES):
+        build_network("resnet51", classes=10, channels=3, size=32, seed=0)
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if ARCHITECTURES[name].least > 1])
+def test_a_size_below_the_least_is_refused(name, refused):
+    least = ARCHITECTURES[name].least
+    with refused(
+        f"network {name!r} was given pictures of {least - 1} x {least - 1} pixels",
+        f"it takes {least} x {least} and more",
+        "raise the size, or choose one that takes",
+        "mlp_mnist",
+    ):
+        build_network(name, classes=10, channels=3, size=least - 1, seed=0)
+
+
+def test_no_picture_has_no_pixel(refused):
+    with refused("0 x 0", "none does"):
+        build_network("mlp_mnist", classes=10, channels=3, size=0, seed=0)
+
+
+def test_only_trainable_parameters_count(network):
+    lenet = network("lenet5", 28, channels=1)
+    assert parameters(lenet) == 61_706
+    lenet[-1].requires_grad_(False)
+    assert parameters(lenet) == 61_706 - 850
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("cnn_mnist", (16, 1, 3, 3)),
+        ("lenet5", (6, 1, 5, 5)),
+        ("resnet20", (16, 1, 3, 3)),
+        ("resnet29", (64, 1, 7, 7)),
+        ("resnet18", (64, 1, 7, 7)),
+    ],
+)
+def test_the_first_filters_are_a_copy(name, shape, network):
+    built = network(name, 32, channels=1)
+    filters = first_filters(built)
+    assert filters.shape == shape
+    assert torch.equal(filters, next(built.parameters()))
+    filters.zero_()
+    assert next(built.parameters()).any()
+
+
+def test_a_perceptron_has_no_filters(network):
+    assert first_filters(network("mlp_mnist", 28)) is None
