@@ -52,14 +52,17 @@ class World:
 
     @contextmanager
     def connected(self) -> Iterator[None]:
-        """Connect all processes (gloo, over the address that torchrun gave) for the block.
+        """Connect all processes (over the address that torchrun gave) for the block.
+
+        Arrays go by gloo, what lies on GPUs by NCCL.
 
         Errors: `UserError` when another process ends before them.
         """
         if self.size == 1:
             yield
             return
-        dist.init_process_group("gloo", rank=self.rank, world_size=self.size)
+        backends = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backends, rank=self.rank, world_size=self.size)
         try:
             yield
         except RuntimeError as error:

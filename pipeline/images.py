@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 MAX_PIXELS = 178_000_000  # Pillow refuses twice Image.MAX_IMAGE_PIXELS, 178.9 million, of itself
@@ -133,6 +134,15 @@ def _stretch(image: Image.Image) -> Image.Image:
         low, high = 0, 65535 if high > 255 else 255  # the range such a picture is stored in
     scaled = (values - low) * (255 / ((high - low) or 1))
     return Image.fromarray(np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)).convert("RGB")
+
+
+def encode_png(pixels: NDArray[np.uint8], *, scale: int = 1) -> bytes:
+    """(H, W, 3) -> a PNG, each pixel a square of `scale` pixels."""
+    image = Image.fromarray(pixels)
+    enlarged = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    enlarged.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def thumbnail_jpeg(image: Image.Image, *, side: int) -> bytes:

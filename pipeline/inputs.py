@@ -21,20 +21,16 @@ Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Inputs:
-    """One vector per picture.
+class Labelled:
+    """All pictures with what is known of them.
 
-    table: image_id, labels, artist, split; vectors: (N, D) float32; image_shape: (H, W, C) where
-    they are pixels in 0..1; classes: their names; artists_apart: whether no artist is on two sides
-    of the split; provenance: which vectors these are.
+    table: image_id, labels, artist, split; classes: their names; artists_apart: whether no artist
+    is on two sides of the split.
     """
 
     table: pa.Table
-    vectors: NDArray[np.float32]
-    image_shape: Shape | None
     classes: list[str]
     artists_apart: bool
-    provenance: dict[str, Any]
 
     @property
     def targets(self) -> NDArray[np.int8]:
@@ -53,21 +49,56 @@ class Inputs:
         return split
 
 
+@dataclass(frozen=True)
+class Inputs(Labelled):
+    """One vector per picture.
+
+    vectors: (N, D) float32; image_shape: (H, W, C) where they are pixels in 0..1; provenance: which
+    vectors these are.
+    """
+
+    vectors: NDArray[np.float32]
+    image_shape: Shape | None
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PixelInputs(Labelled):
+    """The pixels of each picture: (N, H, W, C) uint8, mapped into memory; options: how made."""
+
+    pixels: NDArray[np.uint8]
+    options: dict[str, Any]
+
+
 def read_inputs(images_dir: Path, folder: Path, kind: str) -> Inputs:
     """The pictures' vectors of this kind, all in memory. Errors: `UserError`."""
     images = Shards(images_dir)
-    table = images.read(["image_id", "labels", "artist", "split"])
     vectors, shape, provenance = READERS[kind](images, folder)
-    if len(vectors) != table.num_rows:
-        raise UserError(f"{folder} and {images_dir} hold other pictures: run `dvc repro`")
     return Inputs(
-        table=table,
-        vectors=vectors,
-        image_shape=shape,
-        classes=images.metadata["classes"],
-        artists_apart=images.metadata["artists_apart"],
-        provenance={"input": kind, **provenance},
+        *_labelled(images, folder, len(vectors)), vectors, shape, {"input": kind, **provenance}
     )
+
+
+def read_pixel_inputs(images_dir: Path, folder: Path) -> PixelInputs:
+    """The pictures' pixels. Errors: `UserError`."""
+    pixels, options = open_pixels(folder)
+    return PixelInputs(*_labelled(Shards(images_dir), folder, len(pixels)), pixels, options)
+
+
+def open_pixels(folder: Path) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """(N, H, W, C), mapped into memory, and how they were made. Errors: `UserError`."""
+    stored = read_json(folder / "pixels.json")
+    with readable(folder / "pixels.npy"):
+        return np.load(folder / "pixels.npy", mmap_mode="c"), stored
+
+
+def _labelled(images: Shards, folder: Path, count: int) -> tuple[pa.Table, list[str], bool]:
+    table = images.read(["image_id", "labels", "artist", "split"])
+    if count != table.num_rows:
+        raise UserError(
+            f"{folder} and {images.paths[0].parent} hold other pictures: run `dvc repro`"
+        )
+    return table, images.metadata["classes"], images.metadata["artists_apart"]
 
 
 Read = tuple[NDArray[np.float32], Shape | None, dict[str, Any]]
@@ -91,9 +122,7 @@ def _features(images: Shards, folder: Path) -> Read:
 
 
 def _pixels(images: Shards, folder: Path) -> Read:
-    stored = read_json(folder / "pixels.json")
-    with readable(folder / "pixels.npy"):
-        pixels = np.load(folder / "pixels.npy", mmap_mode="r")
+    pixels, stored = open_pixels(folder)
     return to_vectors(pixels), pixels.shape[1:], {"pixels": stored}
 
 

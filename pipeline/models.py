@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from pipeline.errors import UserError
 from pipeline.tables import replacing
@@ -27,6 +27,16 @@ def save_model(path: Path, tensors: Mapping[str, NDArray[Any]], **stored: Any) -
         safetensors.numpy.save_file(ordered, temporary)
     with replacing(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_tensor(path: Path, name: str) -> NDArray[Any]:
+    """One of the tensors that `save_model` wrote. Errors: `UserError`."""
+    try:
+        with safe_open(path, framework="np") as file:
+            tensor: NDArray[Any] = file.get_tensor(name)
+            return tensor
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be loaded ({error}): run `dvc repro`") from None
 
 
 @contextmanager

@@ -23,11 +23,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pipeline.charts import Figure
-from pipeline.images import decode_rgb, thumbnail_jpeg
+from pipeline.images import decode_rgb, encode_png, thumbnail_jpeg
 from pipeline.predictions import Predictions
 
 TEMPLATE = "page.html.jinja"
 THUMBNAIL_SIDE = 168  # pixels; a thumbnail is about 8 kB, so 2 x 96 of them stay below 2 MB
+FILTERS_WIDTH = 480  # pixels, about
 REJECTED_SHOWN = 20
 CLASSES_SHOWN = 40  # in a figure; the CSV files have all
 POINTS_SHOWN = 500  # of a curve
@@ -90,6 +91,25 @@ def thumbnail_uri(data: bytes) -> str:
     """An encoded picture -> the data URI of its thumbnail."""
     jpeg = thumbnail_jpeg(decode_rgb(data), side=THUMBNAIL_SIDE)
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+def filters_uri(weights: NDArray[np.float32]) -> str:
+    """Kernels (n, C, h, w) -> the data URI of a PNG with one tile each, grey or RGB.
+
+    Each kernel's values are spread over the whole range; of other than 3 channels the first shows.
+    """
+    shown = weights if weights.shape[1] == 3 else weights[:, :1].repeat(3, axis=1)
+    low, high = (f(shown, axis=(1, 2, 3), keepdims=True) for f in (np.min, np.max))
+    tiles = (255 * (shown - low) / np.maximum(high - low, 1e-12)).astype(np.uint8)
+    count, _, height, width = tiles.shape
+    across = math.ceil(math.sqrt(2 * count))  # twice as wide as high
+    down = math.ceil(count / across)
+    sheet = np.full((down * (height + 1) + 1, across * (width + 1) + 1, 3), 255, np.uint8)
+    for index, tile in enumerate(tiles):
+        y, x = 1 + index // across * (height + 1), 1 + index % across * (width + 1)
+        sheet[y : y + height, x : x + width] = tile.transpose(1, 2, 0)
+    png = encode_png(sheet, scale=max(1, FILTERS_WIDTH // sheet.shape[1]))
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def choose_samples(labels: Sequence[Sequence[str]], count: int, *, rng: Generator) -> list[int]:

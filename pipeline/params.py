@@ -246,6 +246,105 @@ ClassifierRun = Annotated[
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 
+# ---------------------------------------------------------------- cnns
+
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class ScheduleSection(Section):
+    """warmup: epochs in which the rate rises from 0."""
+
+    warmup: NotNegative = 0.0
+
+
+class ConstantSchedule(ScheduleSection):
+    kind: Literal["constant"]
+
+
+class StepsSchedule(ScheduleSection):
+    """at: the first epoch of a rate, counted from 0 -> the rate."""
+
+    kind: Literal["steps"]
+    at: Annotated[dict[Annotated[int, Field(ge=1)], PositiveFloat], Field(min_length=1)]
+
+
+class ExponentialSchedule(ScheduleSection):
+    kind: Literal["exponential"]
+    factor: Annotated[float, Field(gt=0, lt=1)]
+    after: Annotated[int, Field(ge=0)] = 0
+
+
+class CosineSchedule(ScheduleSection):
+    kind: Literal["cosine"]
+
+
+class OneCycleSchedule(ScheduleSection):
+    kind: Literal["one_cycle"]
+    rise: Fraction = 0.25
+
+
+Schedule = (
+    ConstantSchedule | StepsSchedule | ExponentialSchedule | CosineSchedule | OneCycleSchedule
+)
+
+
+class Augment(Section):
+    """Random changes of the training pictures; what is not named does not happen."""
+
+    flip: bool = False
+    crop: Annotated[int, Field(ge=0)] = 0
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    resized_crop: Annotated[float, Field(ge=0, le=1)] = 0.0
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
+    pca_colour: NotNegative = 0.0
+    mixup: NotNegative = 0.0
+    cutmix: NotNegative = 0.0
+
+
+class Finetune(Section):
+    """A second part of a transfer, in which the last `layers` of the trunk train too."""
+
+    layers: PositiveInt
+    epochs: PositiveInt
+    learning_rate: PositiveFloat
+
+
+class Transfer(Section):
+    """A frozen trunk of timm's with a new head."""
+
+    backbone: str
+    weights: str
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    finetune: Finetune | None = None
+
+
+class CnnRun(Section):
+    """A network on pixels, trained end to end, or a pretrained one with a new head."""
+
+    architecture: str | Transfer
+    optimizer: Literal["sgd", "adam", "adamw"]
+    learning_rate: PositiveFloat
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = True
+    weight_decay: NotNegative
+    schedule: Annotated[Schedule, Field(discriminator="kind")]
+    batch_size: PositiveInt
+    epochs: PositiveInt
+    augment: Augment
+    standardize: Literal["set", "picture"]
+    balance: Literal["weights", "sampling"] | OffOr
+    output_bias: Literal["zero", "frequencies"] = "zero"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    ema: Annotated[float, Field(gt=0, lt=1)] | OffOr
+    patience: PositiveInt | OffOr
+    precision: Literal["auto", "float32", "bfloat16"]
+    compile: bool = False
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    threshold: Probability
+    repeats: Annotated[int, Field(ge=1, le=1000)]
+    seed: Seed
+
+
 class Stack(Section):
     """A logistic regression of the scores of other runs, fitted to their out-of-fold scores."""
 
@@ -304,6 +403,7 @@ class Params(Section):
     pca: Pca
     pixels: Pixels
     classifiers: Annotated[dict[RunName, ClassifierRun], Field(min_length=1)]
+    cnns: dict[RunName, CnnRun]
     stacks: dict[RunName, Stack]
     sweeps: dict[RunName, Sweep]
     evaluate: Evaluate
@@ -311,9 +411,12 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _runs_exist(self) -> Params:
-        for name, stack in self.stacks.items():
+        for name in self.cnns:
             if name in self.classifiers:
-                raise ValueError(f"stacks.{name} has the name of a classifier: give it another")
+                raise ValueError(f"cnns.{name} has the name of a classifier: give it another")
+        for name, stack in self.stacks.items():
+            if name in self.classifiers or name in self.cnns:
+                raise ValueError(f"stacks.{name} has the name of another run: give it another")
             for member in stack.runs:
                 if member not in self.classifiers:
                     raise ValueError(f"stacks.{name}.runs names {member!r}: {self._known()}")
@@ -338,7 +441,9 @@ class Params(Section):
     def thresholds(self) -> dict[str, float]:
         """Of every run that is evaluated, in the order of the file, stacks last."""
         return {
-            name: run.threshold for name, run in [*self.classifiers.items(), *self.stacks.items()]
+            name: run.threshold
+            for section in (self.classifiers, self.cnns, self.stacks)
+            for name, run in section.items()
         }
 
 

@@ -24,6 +24,7 @@ from pipeline.errors import UserError
 from pipeline.extraction import Execution, Extractor
 from pipeline.images import PictureError
 from pipeline.metrics import best_run
+from pipeline.networks import TrainedNetwork
 from pipeline.parallel import ordered_map
 from pipeline.pixels import decode_pixels, to_vectors
 from pipeline.runs import TrainedRun, load_run
@@ -78,7 +79,7 @@ class FromBackbone:
         """Errors: `PictureError`."""
         return self._extractor.prepare(data)
 
-    def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[Any]:
         features = self._extractor.forward(torch.from_numpy(prepared))
         return features.astype(np.float32) if self.pca is None else self.pca.transform(features)
 
@@ -94,21 +95,30 @@ class FromPixels:
         """Errors: `PictureError`."""
         return decode_pixels(data, **self._options)
 
-    def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[Any]:
         return to_vectors(prepared)
+
+
+class AsPixels(FromPixels):
+    """Encoded pictures -> pixels as they are, which the networks on pixels take."""
+
+    def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[Any]:
+        return prepared
 
 
 class Predictor:
     """The whole way of a picture to a run's scores, as `dvc repro` left it in `models`.
 
-    The run is one of the classifiers (its first repeat) or a stack of several.
+    The run is one of the classifiers or networks (its first repeat) or a stack of several.
     Errors: `UserError` when a model is missing, damaged, or does not fit the others.
     """
 
     def __init__(self, models: Path, name: str) -> None:
-        runs, stacks = models / "runs", models / "stacks"
+        runs, cnns, stacks = (models / kind for kind in ("runs", "cnns", "stacks"))
         there = {
-            path.stem: path for path in (*runs.glob("*.safetensors"), *stacks.glob("*.safetensors"))
+            path.stem: path
+            for folder in (runs, cnns, stacks)
+            for path in folder.glob("*.safetensors")
         }
         if name not in there:
             raise UserError(
@@ -118,11 +128,17 @@ class Predictor:
         self.stack = Stack.load(there[name]) if there[name].parent == stacks else None
         members = self.stack.runs if self.stack else (name,)
         self.sources: dict[str, FromBackbone | FromPixels] = {}
-        self.members: list[tuple[str, TrainedRun]] = []
+        self.members: list[tuple[str, TrainedRun | TrainedNetwork]] = []
+        if there[name].parent == cnns:
+            network, stored = TrainedNetwork.load(there[name])
+            self.classes: list[str] = network.classes
+            self.sources["cnn"] = AsPixels(stored["pixels"])
+            self.members.append(("cnn", network))
+            return
         for member in members:
             path = runs / f"{member}.safetensors"
             run, trained = load_run(path)
-            self.classes: list[str] = trained["classes"]
+            self.classes = trained["classes"]
             kind = trained["input"]
             if kind not in self.sources:
                 self.sources[kind] = (

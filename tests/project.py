@@ -26,7 +26,8 @@ TINY = {
     **{f"classifiers.{name}.epochs": 3 for name in ("snn", "boosted", "adam")},
     **{f"classifiers.{name}.repeats": 2 for name in ("snn", "boosted", "adam")},
     **{f"classifiers.{name}.folds": 2 for name in ("snn", "boosted", "adam", "logistic")},
-    "pixels.size": 8,
+    "pixels.size": 12,
+    **{f"cnns.{name}.epochs": 2 for name in ("small_cnn", "lenet")},
     "sweeps.learning_rate.vary.learning_rate": [0.01, 0.1],
 }
 

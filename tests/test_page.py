@@ -119,4 +119,4 @@ def test_class_names_that_look_like_numbers_stay_names(made, names, tmp_path):
     params = load_params(project.folder / "params.yaml")
     results = read_results(params, [project.folder / path for path in paths])
     assert set(results.per_class["class"]) == set(names)
-    assert set(results.curves["run"]) == {"snn", "boosted", "adam"}
+    assert set(results.curves["run"]) == {"snn", "boosted", "adam", "small_cnn", "lenet"}

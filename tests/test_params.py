@@ -61,6 +61,7 @@ MORE = """\
     threshold: 0.5
     repeats: 1
     seed: 0
+cnns: {}
 stacks:
   both:
     runs: [snn, other]
@@ -220,12 +221,12 @@ def test_values_do_not_change(written):
         ("validation: 0.15", "validation: 0.8", ["ingest.split", "must be below 1"]),
         ("  snn:", "  a/b:", ["classifiers.a/b: found 'a/b'", "[A-Za-z0-9]"]),
         ("  snn:", "  ../x:", ["classifiers.../x: found '../x'"]),
-        (RUN + MORE[: MORE.index("stacks")], "", ["classifiers: found nothing", "dictionary"]),
+        (RUN + MORE[: MORE.index("cnns")], "", ["classifiers: found nothing", "dictionary"]),
         ("folds: 5", "folds: 1", ["classifiers.snn.folds: found 1", "greater than or equal to 2"]),
         ("input: features", "input: pixel", ["other.input: found 'pixel'", "'pixels'"]),
         ("folds: 2", "folds: none", ["stacks.both.runs names 'other'", "classifiers.other.folds"]),
         ("[snn, other]", "[snn, sun]", ["stacks.both.runs names 'sun'", "has snn, other"]),
-        ("  both:", "  snn:", ["stacks.snn has the name of a classifier"]),
+        ("  both:", "  snn:", ["stacks.snn has the name of another run"]),
         ("base: snn", "base: sun", ["sweeps.rate.base is 'sun'", "has snn, other"]),
         ("learning_rate: [0.1", "learn_rate: [0.1", ["sweeps.rate.vary.learn_rate", "epochs"]),
         ("[0.1, 1]", "[0.1, -1]", ["sweeps.rate.vary.learning_rate: found -1", "greater than 0"]),

@@ -68,7 +68,10 @@ def test_table_and_json_tell_the_same(made, pictures):
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["--run", "nobody", "broken.jpg"], ["'nobody'", "adam, boosted, logistic, snn, stacked"]),
+        (
+            ["--run", "nobody", "broken.jpg"],
+            ["'nobody'", "adam, boosted, lenet, logistic, small_cnn, snn, stacked"],
+        ),
         (["--output", ".", "broken.jpg"], ["--output is .", ".parquet"]),
         (["--output", "out.csv", "broken.jpg"], ["--output is out.csv", ".parquet"]),
         (["missing.jpg"], ["missing.jpg does not exist"]),

@@ -13,10 +13,11 @@ from project import stages_run
 from pipeline.predictions import read_predictions
 
 CLASSIFIERS = ["snn", "boosted", "adam", "logistic"]
-RUNS = [*CLASSIFIERS, "stacked"]
+CNNS = ["small_cnn", "lenet"]
+RUNS = [*CLASSIFIERS, *CNNS, "stacked"]
 STAGES = [
     "ingest", "weights", "features", "pca", "pixels", *(f"classifier@{n}" for n in CLASSIFIERS),
-    "stack@stacked", "sweep@learning_rate", "evaluate", "report",
+    *(f"cnn@{n}" for n in CNNS), "stack@stacked", "sweep@learning_rate", "evaluate", "report",
 ]  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def test_an_added_entry_runs_alone_and_a_removed_one_leaves_the_results(project)
     last = ["stack@stacked", "evaluate", "report"]
     assert stages_run(project.run("dvc", "repro")) == ["classifier@wide", *last]
     metrics = json.loads((project.folder / "reports/metrics.json").read_text())
-    assert list(metrics) == [*CLASSIFIERS, "wide", "stacked"]
+    assert list(metrics) == [*CLASSIFIERS, "wide", *CNNS, "stacked"]
     assert metrics["wide"]["accuracy_sd"] == 0
     assert "fold_accuracy" not in metrics["wide"]
 
@@ -84,7 +85,7 @@ def test_an_added_entry_runs_alone_and_a_removed_one_leaves_the_results(project)
     project.set(**{"stacks.stacked.runs": ["snn", "adam"]})
     assert stages_run(project.run("dvc", "repro")) == last
     metrics = json.loads((project.folder / "reports/metrics.json").read_text())
-    assert list(metrics) == ["snn", "adam", "logistic", "wide", "stacked"]
+    assert list(metrics) == ["snn", "adam", "logistic", "wide", *CNNS, "stacked"]
     assert "boosted" not in (project.folder / "reports/per_class.csv").read_text()
 
 
@@ -93,7 +94,7 @@ def test_plots_and_metrics_show_as_they_are(project):
     assert "errors" not in plots
     charts = plots["data"]
     loss = charts["loss"][0]["content"]
-    assert {row["run"] for row in loss["data"]["values"]} == {"snn", "boosted", "adam"}
+    assert {row["run"] for row in loss["data"]["values"]} == {"snn", "boosted", "adam", *CNNS}
     assert loss["encoding"]["color"]["field"] == "run"
     assert {f"reports/confusion/{name}.csv" for name in RUNS} <= set(charts)
     assert {"validation_accuracy", "f1_per_class", "explained_variance"} <= set(charts)
@@ -142,7 +143,7 @@ def test_runs_on_pixels_their_stack_and_none_of_the_rest(project):
         "near": {"kind": "knn", "distance": "ssim", "n_neighbors": 3, **both},
         "middle": {"kind": "nearest_centroid", "distance": "cosine", **both},
     }
-    project.set(classifiers=runs, stacks={}, sweeps={})
+    project.set(classifiers=runs, cnns={}, stacks={}, sweeps={})
     project.run("dvc", "repro")
     assert 'id="training"' not in (project.folder / "reports/index.html").read_text("utf-8")
     project.set(

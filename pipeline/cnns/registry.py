@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pipeline.cnns import ready
 from pipeline.cnns.alexnet import alexnet_cifar
@@ -97,13 +97,5 @@ def build_network(name: str, *, classes: int, channels: int, size: int, seed: in
 
 
 def parameters(network: nn.Module) -> int:
-    """The number of trainable parameters."""
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
-
-
-def first_filters(network: nn.Module) -> Tensor | None:
-    """The first convolution's weights (n_out, n_in, h, w), a copy; None without convolutions."""
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            return module.weight.detach().clone()
-    return None
+    """How many numbers a training of all of it changes."""
+    return sum(p.numel() for p in network.parameters())

@@ -219,6 +219,11 @@ class BoostedClassifier(NetworkClassifier):
         self.patience = patience
         self.random_state = random_state
 
+    @property
+    def n_parameters_(self) -> int:
+        """The number of trained parameters, of all members."""
+        return sum(network.params.size for network in self.members_)
+
     def state_dict(self) -> dict[str, Array]:
         """As of the members, each name behind `members.INDEX.`; for `newton` also `prior`."""
         check_is_fitted(self)

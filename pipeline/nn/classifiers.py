@@ -76,6 +76,11 @@ class PerceptronClassifier(NetworkClassifier):
         self.patience = patience
         self.random_state = random_state
 
+    @property
+    def n_parameters_(self) -> int:
+        """The number of trained parameters."""
+        return self.network_.params.size
+
     def state_dict(self) -> dict[str, Array]:
         """Copies of the learned arrays, `layers.INDEX.weight`, `layers.INDEX.bias` and so on."""
         check_is_fitted(self)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.console import progress, run
 from pipeline.errors import UserError
 from pipeline.folds import assign_folds
+from pipeline.histories import write_history
 from pipeline.inputs import Inputs, read_inputs
 from pipeline.metrics import hits
 from pipeline.parallel import forked_map
@@ -23,8 +22,6 @@ from pipeline.params import Run, load_params, named
 from pipeline.predictions import predictions_table, read_predictions, write_predictions
 from pipeline.runs import Dataset, TrainedRun, processes, train
 from pipeline.tables import replacing
-
-HISTORY = ["repeat", "epoch", "loss", "accuracy", "validation_accuracy", "member"]
 
 
 def train_all(
@@ -77,23 +74,14 @@ def folds_of(inputs: Inputs, folds: int, seed: int) -> NDArray[np.int64]:
     return assign_folds(labels, artists, folds=folds, seed=seed)
 
 
-def history(repeats: list[TrainedRun]) -> pd.DataFrame:
-    """The epochs of all repeats, columns as in HISTORY; no rows where there are no epochs."""
-    rows = [
-        {"repeat": repeat, **asdict(epoch)}
-        for repeat, trained in enumerate(repeats)
-        for epoch in trained.estimator.history_
-    ]
-    return pd.DataFrame(rows, columns=HISTORY).round(6)
-
-
 def training(repeats: list[TrainedRun]) -> dict[str, Any]:
-    """Seconds of each repeat; residual norms of each member and class, means over the repeats."""
+    """Seconds of each repeat, parameters of a network, residual norms of each member and class."""
     estimators = [trained.estimator for trained in repeats]
     norms = [e.residual_norms_ for e in estimators if hasattr(e, "residual_norms_")]
     shortest = min(map(len, norms), default=0)
     return {
         "seconds": [round(estimator.seconds_, 3) for estimator in estimators],
+        "parameters": getattr(estimators[0], "n_parameters_", None),
         "residual_norms": np.mean([n[:shortest] for n in norms], 0).round(6).tolist()
         if norms
         else [],
@@ -123,8 +111,7 @@ def main() -> None:
         classes=inputs.classes,
         **inputs.provenance,
     )
-    with replacing(history_file) as temporary:
-        history(repeats).to_csv(temporary, index=False)
+    write_history(history_file, [trained.estimator.history_ for trained in repeats])
     course = training(repeats)
     with replacing(training_file) as temporary:
         temporary.write_text(json.dumps(course) + "\n")

@@ -78,7 +78,7 @@ def main() -> None:
                 class_scores(name, test, {"threshold": value, **scores})
                 for value, scores in by_threshold(test)
             ]
-            if name in params.classifiers:
+            if name not in params.stacks:
                 curves.append(mean_history(name, read_csv(history_dir / f"{name}.csv")))
             pairs = pd.DataFrame(confusion(test), columns=["actual", "predicted"])
             pairs.to_csv(confusions / f"{name}.csv", index=False)

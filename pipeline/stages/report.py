@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from pipeline import charts, page
 from pipeline.backbones import UNTRAINED
 from pipeline.console import run
 from pipeline.metrics import best_run
+from pipeline.models import read_tensor
 from pipeline.params import Params, load_params
 from pipeline.predictions import Predictions, read_predictions
 from pipeline.tables import Shards, read_csv, read_json, replacing
@@ -35,8 +37,9 @@ class Results:
     thresholds: pd.DataFrame
     folds: pd.DataFrame  # columns run, metric, mean, sd, folds
     confusion: pd.DataFrame  # columns run, actual, predicted, count
-    training: dict[str, dict[str, Any]]  # seconds, residual_norms, by run
+    training: dict[str, dict[str, Any]]  # seconds, parameters, residual_norms, by run
     sweeps: dict[str, pd.DataFrame]
+    filters: dict[str, NDArray[np.float32]]  # (n, C, h, w), of the networks that convolve
     test: Predictions  # of the best run
 
 
@@ -58,6 +61,7 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         confusion_dir,
         training_dir,
         sweeps_dir,
+        cnns_dir,
     ) = paths
     metrics = read_json(metrics_file)
     runs = list(params.thresholds)
@@ -81,6 +85,11 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         sweeps={
             name: read_csv(sweeps_dir / f"{name}.csv", dtype={"setting": str}, na_values=[""])
             for name in params.sweeps
+        },
+        filters={
+            name: read_tensor(cnns_dir / f"{name}.safetensors", first)
+            for name in params.cnns
+            if (first := read_json(cnns_dir / f"{name}.json")["first_convolution"])
         },
         test=read_predictions(
             (stacked_dir if best in params.stacks else predictions_dir) / f"{best}.parquet",
@@ -185,6 +194,7 @@ def compose(params: Params, results: Results) -> str:
         best=best_run(results.metrics),
         baseline=baseline,
         seconds=dict(seconds(results).itertuples(index=False)),
+        sizes={name: training["parameters"] for name, training in results.training.items()},
         folds=results.folds.pivot(index="run", columns="metric", values=["mean", "sd"]),
         fold_counts=dict(results.folds[["run", "folds"]].itertuples(index=False)),
         sweeps={
@@ -194,8 +204,9 @@ def compose(params: Params, results: Results) -> str:
             }
             for name, table in results.sweeps.items()
         },
+        filters={name: page.filters_uri(weights) for name, weights in results.filters.items()},
         boosted=len(residual_norms(results)) > 0,
-        repeats=[entry.repeats for entry in params.classifiers.values()],
+        repeats=[e.repeats for e in (*params.classifiers.values(), *params.cnns.values())],
         thresholds=params.thresholds,
         multilabel=results.test.multilabel,
         counts={name: splits.count(name) for name in ("train", "validation", "test")},

@@ -44,7 +44,8 @@ def main() -> None:
     )
     write_predictions(stacked_path, table)
     stack.save(model_path)
-    training = {"seconds": [round(stack.estimator.seconds_, 3)], "residual_norms": []}
+    seconds = [round(stack.estimator.seconds_, 3)]
+    training = {"seconds": seconds, "parameters": None, "residual_norms": []}
     with replacing(training_file) as temporary:
         temporary.write_text(json.dumps(training) + "\n")
     kept = hits(read_predictions(stacked_path, split="validation")).mean()

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pipeline.cnns.registry import ARCHITECTURES, build_network, first_filters, parameters
+from pipeline.cnns.registry import ARCHITECTURES, build_network
 
 SMALL = [name for name in ARCHITECTURES if name != "vgg16"]  # half a gigabyte
 
@@ -40,33 +40,3 @@ def test_a_size_below_the_least_is_refused(name, refused):
 def test_no_picture_has_no_pixel(refused):
     with refused("0 x 0", "none does"):
         build_network("mlp_mnist", classes=10, channels=3, size=0, seed=0)
-
-
-def test_only_trainable_parameters_count(network):
-    lenet = network("lenet5", 28, channels=1)
-    assert parameters(lenet) == 61_706
-    lenet[-1].requires_grad_(False)
-    assert parameters(lenet) == 61_706 - 850
-
-
-@pytest.mark.parametrize(
-    ("name", "shape"),
-    [
-        ("cnn_mnist", (16, 1, 3, 3)),
-        ("lenet5", (6, 1, 5, 5)),
-        ("resnet20", (16, 1, 3, 3)),
-        ("resnet29", (64, 1, 7, 7)),
-        ("resnet18", (64, 1, 7, 7)),
-    ],
-)
-def test_the_first_filters_are_a_copy(name, shape, network):
-    built = network(name, 32, channels=1)
-    filters = first_filters(built)
-    assert filters.shape == shape
-    assert torch.equal(filters, next(built.parameters()))
-    filters.zero_()
-    assert next(built.parameters()).any()
-
-
-def test_a_perceptron_has_no_filters(network):
-    assert first_filters(network("mlp_mnist", 28)) is None

@@ -1,0 +1,115 @@
+"""The network of a run, before and after its training."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.networks import (
+    StandardizePicture,
+    StandardizeSet,
+    TrainedNetwork,
+    TransferNetwork,
+    make_network,
+    phases,
+)
+from pipeline.params import CnnRun
+from pipeline.training import Pictures
+
+
+def run(**changes):
+    return CnnRun.model_validate(
+        {
+            "architecture": "cnn_cifar", "optimizer": "sgd", "learning_rate": 0.05,
+            "weight_decay": 0.0, "schedule": {"kind": "constant"}, "batch_size": 4, "epochs": 1,
+            "augment": {}, "standardize": "set", "balance": "none", "ema": "none",
+            "patience": "none", "precision": "float32", "device": "cpu", "threshold": 0.5,
+            "repeats": 1, "seed": 0, **changes,
+        }
+    )  # fmt: skip
+
+
+@pytest.fixture
+def pictures():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(256, size=(9, 12, 12, 3), dtype=np.uint8)
+    return Pictures(pixels, np.array([1, 3, 4, 8]), np.eye(3, dtype=np.int8)[[0, 1, 2, 0]])
+
+
+def test_the_set_is_standardised_by_its_channels(pictures):
+    layer = StandardizeSet.fit(pictures)
+    x = torch.from_numpy(pictures[:]).permute(0, 3, 1, 2) / 255
+    y = layer(x)
+    torch.testing.assert_close(y.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(y.std((0, 2, 3), correction=0), torch.ones(3))
+
+
+def test_a_constant_channel_is_only_shifted():
+    pixels = np.full((3, 8, 8, 1), 77, np.uint8)
+    layer = StandardizeSet.fit(Pictures(pixels, np.arange(3), np.eye(3, dtype=np.int8)))
+    assert layer.deviation.item() == 1
+
+
+def test_each_picture_is_standardised_by_itself(pictures):
+    x = torch.from_numpy(pictures[:]).permute(0, 3, 1, 2) / 255
+    y = StandardizePicture()(x)
+    torch.testing.assert_close(y.mean((1, 2, 3)), torch.zeros(4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(y.std((1, 2, 3), correction=0), torch.ones(4))
+    flat = torch.full((1, 3, 12, 12), 0.5)
+    flat[0, 0, 0, 0] = 0.6  # its deviation is below one over the root of the number of values
+    least = 1 / np.sqrt(3 * 144)
+    expected = (flat - flat.mean()) / max(flat.std(correction=0).item(), least)
+    torch.testing.assert_close(StandardizePicture()(flat), expected)
+
+
+@pytest.mark.parametrize("standardize", ["set", "picture"])
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_round_trip(pictures, standardize, multilabel, tmp_path):
+    params = run(standardize=standardize)
+    network, trunk = make_network(params, pictures, seed=0, pretrained_dir=tmp_path)
+    trained = TrainedNetwork(network, params, trunk, pictures.shape, list("abc"), multilabel)
+    trained.save(tmp_path / "n.safetensors", pixels={"size": 12})
+    loaded, stored = TrainedNetwork.load(tmp_path / "n.safetensors")
+    np.testing.assert_array_equal(loaded.scores(pictures[:]), trained.scores(pictures[:]))
+    assert (stored["pixels"], loaded.classes) == ({"size": 12}, ["a", "b", "c"])
+    assert stored["first_convolution"].startswith("1.")
+
+
+def test_a_transfer_has_the_trunks_preparation_and_two_phases(pictures, tmp_path):
+    architecture = {
+        "backbone": "resnet18", "weights": "random", "dropout": 0.5,
+        "finetune": {"layers": 3, "epochs": 2, "learning_rate": 0.001},
+    }  # fmt: skip
+    params = run(architecture=architecture)
+    network, trunk = make_network(params, pictures, seed=0, pretrained_dir=tmp_path)
+    assert (trunk.size, trunk.width, trunk.mean) == (224, 512, (0.485, 0.456, 0.406))
+    head, last = phases(params, network)
+    assert [p.shape for p in head.params] == [(3, 512), (3,)]
+    assert (last.epochs, last.learning_rate) == (2, 0.001)
+    transfer = network[1]
+    assert isinstance(transfer, TransferNetwork)
+    assert {id(p) for p in last.params} == {
+        id(p)
+        for layer in (transfer.trunk.layer4[1].bn1, transfer.trunk.layer4[1].conv2,
+                      transfer.trunk.layer4[1].bn2, transfer.head)
+        for p in layer.parameters()
+    }  # fmt: skip
+    transfer.train()
+    assert not transfer.trunk.training
+    assert transfer.head.training
+    trained = TrainedNetwork(network, params, trunk, pictures.shape, list("abc"), False)
+    trained.save(tmp_path / "n.safetensors")
+    loaded, _ = TrainedNetwork.load(tmp_path / "n.safetensors")
+    np.testing.assert_array_equal(loaded.scores(pictures[:]), trained.scores(pictures[:]))
+
+
+def test_mistakes(pictures, tmp_path, refused):
+    many = {"layers": 1000, "epochs": 1, "learning_rate": 0.1}
+    params = run(architecture={"backbone": "resnet18", "weights": "random", "finetune": many})
+    network, _ = make_network(params, pictures, seed=0, pretrained_dir=tmp_path)
+    with refused("finetune.layers is 1000", "the trunk has"):
+        phases(params, network)
+    grey = Pictures(pictures.pixels[..., :1], pictures.rows, pictures.targets)
+    with refused("resnet18 sees RGB", "pixels.colour: rgb"):
+        make_network(params, grey, seed=0, pretrained_dir=tmp_path)
