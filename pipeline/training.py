@@ -120,7 +120,7 @@ class Trainer:
     ) -> Iterator[Epoch]:
         """Train, yielding each epoch after its checkpoint is written, from the last one there is.
 
-        Raises `FloatingPointError` when the loss is no finite number.
+        Raises `FloatingPointError` when the loss or a score is no finite number.
         """
         self._data = _Data(training, self.device)
         self._weights = class_weights(training.targets).to(self.device)
@@ -177,13 +177,13 @@ class Trainer:
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             self.progress.seconds.append(perf_counter() - began)
-            if not math.isfinite(loss):
+            scores = self.scores(validation)
+            if not (math.isfinite(loss) and np.isfinite(scores).all()):
                 raise FloatingPointError(
                     f"the loss is not a number in epoch {epoch + 1}, learning_rate "
                     f"{optimizer.param_groups[0]['lr']:.3g}: lower learning_rate or add a warmup"
                 )
-            held_out = hit_at_1(self.scores(validation), validation.targets)
-            row = Epoch(epoch + 1, loss, accuracy, held_out)
+            row = Epoch(epoch + 1, loss, accuracy, hit_at_1(scores, validation.targets))
             self._keep(row)
             checkpoint.save(self._state(optimizer), asdict(self.progress))
             yield row

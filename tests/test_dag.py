@@ -82,12 +82,13 @@ def test_the_check_sees_an_import_of_an_import():
 def test_command_runs_its_own_module_on_declared_paths(name):
     stage = STAGES[name]
     words = stage["cmd"].split()
-    launcher = "${launcher}" if name in ("features", "pca") else "python"
+    launcher = "${launcher}" if name in ("features", "pca", "cnn") else "python"
     assert words[:3] == [launcher, "-m", f"pipeline.stages.{name}"]
     outs = [*stage.get("outs", []), *stage.get("metrics", [])]
     declared = {o if isinstance(o, str) else next(iter(o)) for o in outs} | set(stage["deps"])
     paths = [word for word in words[3:] if word != "${key}"]
-    assert [path for path in paths if path not in declared] == []
+    undeclared = ["models/checkpoints"] if name == "cnn" else []  # gone when the stage is done
+    assert [path for path in paths if path not in declared] == undeclared
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -95,7 +96,7 @@ def test_params_are_keys_of_the_models(name):
     for param in STAGES[name]["params"]:
         section, *rest = param.split(".")
         field = Params.model_fields[section]
-        if rest and section not in ("classifiers", "stacks", "sweeps"):
+        if rest and section not in ("classifiers", "cnns", "stacks", "sweeps"):
             assert rest[0] in field.annotation.model_fields
 
 

@@ -129,7 +129,7 @@ def test_the_file_of_the_repository():
     assert params.pca.components == 100
     kinds = ["snn", "boosted", "adam", "logistic"]
     assert {name: run.kind for name, run in params.classifiers.items()} == {k: k for k in kinds}
-    assert list(params.thresholds) == [*kinds, "stacked"]
+    assert list(params.thresholds) == [*kinds, "small_cnn", "lenet", "stacked"]
     assert isinstance(params.ingest.source, GeneratedSource)
 
 
