@@ -28,6 +28,7 @@ TINY = {
     **{f"classifiers.{name}.folds": 2 for name in ("snn", "boosted", "adam", "logistic")},
     "pixels.size": 12,
     **{f"cnns.{name}.epochs": 2 for name in ("small_cnn", "lenet")},
+    **{f"cnns.{name}.batch_size": 16 for name in ("small_cnn", "lenet")},
     "sweeps.learning_rate.vary.learning_rate": [0.01, 0.1],
 }
 
