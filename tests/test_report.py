@@ -76,8 +76,8 @@ def test_every_part_is_there(page_and_events):
     page, _ = page_and_events
     titles = page.locator("h2").all_inner_texts()
     assert titles == [
-        "Runs", "Data", "Features", "Training", "Sweeps", "Classes", "Confusion",
-        "Most confidently wrong", "How this was made",
+        "Runs", "Data", "Features", "Training", "First filters", "Sweeps", "Classes",
+        "Confusion", "Most confidently wrong", "How this was made",
     ]  # fmt: skip
     assert page.locator("tr.best").count() == 1
     assert page.locator(".gallery").first.locator("img").count() == 8
