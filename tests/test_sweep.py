@@ -28,7 +28,10 @@ def inputs():
             "split": ["train"] * 60 + ["validation"] * 30 + ["test"] * 30,
         }
     )
-    return Inputs(table, vectors, None, list("abc"), False, {})
+    return Inputs(
+        table=table, vectors=vectors, image_shape=None, classes=list("abc"), artists_apart=False,
+        provenance={},
+    )  # fmt: skip
 
 
 def test_settings_seeds_and_divergence(inputs):

@@ -152,7 +152,7 @@ def test_another_training_does_not_go_on_from_it(checkpoint):
 
 
 def test_it_learns_one_label(checkpoint):
-    made = fitted(options(epochs=30), checkpoint)
+    made = fitted(options(epochs=40, learning_rate=0.01, schedule={"kind": "cosine"}), checkpoint)
     test = pictures(60, seed=3)
     scores = made.scores(test)
     np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
