@@ -16,11 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from pipeline.backbones import make_backbone
+from pipeline.cnns.airbench import PatchWhitening
 from pipeline.cnns.registry import build_network
 from pipeline.errors import UserError
 from pipeline.models import loading_model, save_model
 from pipeline.params import CnnRun, Transfer
-from pipeline.training import Phase, Pictures, probabilities
+from pipeline.training import Phase, Pictures, as_input, probabilities
+
+PATCHES = 2**20  # that whitening is fitted to, at most
 
 
 class StandardizeSet(nn.Module):
@@ -127,9 +130,11 @@ def make_network(
         network = build_network(
             run.architecture, classes=classes, channels=channels, size=height, seed=seed
         )
-        if run.standardize == "picture":
-            return nn.Sequential(StandardizePicture(), network), None
-        return nn.Sequential(StandardizeSet.fit(training), network), None
+        standardize = (
+            StandardizePicture() if run.standardize == "picture" else StandardizeSet.fit(training)
+        )
+        _whiten(network, standardize, training)
+        return nn.Sequential(standardize, network), None
     if channels != 3:
         raise UserError(
             f"{run.architecture.backbone} sees RGB, pixels.colour is grey: set pixels.colour: rgb"
@@ -138,6 +143,17 @@ def make_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return _transfer(made, trunk, classes, run.architecture.dropout), trunk
+
+
+def _whiten(network: nn.Module, standardize: nn.Module, training: Pictures) -> None:
+    """Fit the layers of `network` that whiten to PATCHES places of the training pictures."""
+    height, width, _ = training.shape
+    step = math.ceil(len(training) * height * width / PATCHES)
+    for module in network.modules():
+        if isinstance(module, PatchWhitening):
+            pixels = torch.from_numpy(training[slice(None, None, step)])
+            with torch.no_grad():
+                module.fit(standardize(as_input(pixels)))
 
 
 def rebuild(

@@ -22,7 +22,7 @@ def he_initialize(network: nn.Module, *, generator: torch.Generator) -> None:
             _draw(module, module.out_channels // module.groups * places, generator)
         elif isinstance(module, nn.Linear):
             _draw(module, module.in_features, generator)
-        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.affine:
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from pipeline.cnns import ready
+from pipeline.cnns.airbench import airbench
 from pipeline.cnns.alexnet import alexnet_cifar
 from pipeline.cnns.bottlenecks import resnet29, resnet50
 from pipeline.cnns.initialization import he_initialize
@@ -47,6 +48,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "cnn_mnist": Architecture(cnn_mnist, 28, 4, "two convolutions and two dense layers"),
     "cnn_cifar": Architecture(cnn_cifar, 32, 8, "three convolutions and two dense layers"),
     "lenet5": Architecture(lenet5, 28, 12, "LeCun et al. 1998, figure 2, with ReLU"),
+    "airbench": Architecture(airbench, 32, 9, "Jordan, arXiv 2404.00498"),
     "alexnet_cifar": Architecture(alexnet_cifar, 32, 8, "Krizhevsky et al. 2012, for 32 pixels"),
     "vgg12": Architecture(vgg12, 224, 16, "after VGG, arXiv 1409.1556, with BatchNorm and PReLU"),
     "vgg16": Architecture(ready.vgg16, 224, 32, "arXiv 1409.1556, table 1 D, from torchvision"),

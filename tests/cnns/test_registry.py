@@ -10,12 +10,13 @@ SMALL = [name for name in ARCHITECTURES if name != "vgg16"]  # half a gigabyte
 def test_the_seed_alone_decides_the_weights(name, network):
     size = ARCHITECTURES[name].least
     before = torch.get_rng_state()
-    first = network(name, size, seed=1).state_dict()
+    built = network(name, size, seed=1)
+    first = built.state_dict()
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(1)
     same, other = (network(name, size, seed=seed).state_dict() for seed in (1, 2))
     assert all(torch.equal(first[key], same[key]) for key in first)
-    weights = [key for key, value in first.items() if value.ndim > 1]
+    weights = [key for key, value in built.named_parameters() if value.ndim > 1]
     assert weights
     assert not any(torch.equal(first[key], other[key]) for key in weights)
 
