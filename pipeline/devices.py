@@ -25,14 +25,20 @@ def choose_device(name: str, *, local_rank: int = 0) -> torch.device:
     return device
 
 
-def choose_precision(name: Precision, device: torch.device) -> torch.dtype:
-    """The dtype of this name; auto is bfloat16 where the hardware multiplies it."""
+def choose_precision(
+    name: Precision, device: torch.device, *, training: bool = False
+) -> torch.dtype:
+    """The dtype of this name; auto is bfloat16 where the hardware multiplies it.
+
+    On a CPU with bfloat16 instructions but no matrix unit (AMX), training is faster in float32.
+    """
     if name == "auto":
+        matrices = torch.cpu._is_amx_tile_supported()
         fast = (
             torch.cuda.get_device_capability(device) >= (8, 0)
             if device.type == "cuda"
             else torch.ops.mkldnn._is_mkldnn_bf16_supported()
-            and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+            and (matrices or (torch.cpu._is_avx512_bf16_supported() and not training))
         )
         name = "bfloat16" if fast else "float32"
     dtype: torch.dtype = getattr(torch, name)

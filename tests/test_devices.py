@@ -22,3 +22,6 @@ def test_precision():
     assert choose_precision("float32", CPU) == torch.float32
     assert choose_precision("bfloat16", CPU) == torch.bfloat16
     assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
+    matrices = torch.cpu._is_amx_tile_supported()
+    trained = choose_precision("auto", CPU, training=True)
+    assert trained == (torch.bfloat16 if matrices else torch.float32)

@@ -75,7 +75,7 @@ def train_one(
         multilabel=inputs.multilabel,
         seed=seed,
         device=device,
-        dtype=choose_precision(params.precision, device),
+        dtype=choose_precision(params.precision, device, training=True),
         world=world,
     )
     digest = training_digest(
