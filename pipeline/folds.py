@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 
@@ -19,16 +20,17 @@ def assign_folds(
     """(N,) the fold, 0 to folds - 1, of each picture.
 
     Every combination of labels is spread evenly, to within one picture; with `artists` all pictures
-    of an artist share a fold, and the classes are as even as that allows (by the first label).
+    of an artist share a fold, and the classes are as even as that allows (by a picture's rarest).
 
     Errors: `UserError` when a class has fewer pictures, or there are fewer artists, than folds.
     """
     counts = Counter(name for row in labels for name in set(row))
-    rarest = min(counts, key=lambda name: (counts[name], name))
-    if counts[rarest] < folds:
+    rarest = [min(row, key=lambda name: (counts[name], name)) for row in labels]
+    smallest, count = min(counts.items(), key=lambda item: (item[1], item[0]))
+    if count < folds:
         raise UserError(
-            f"folds is {folds}, but the class {rarest!r} has {counts[rarest]} training pictures: "
-            f"give folds at most {counts[rarest]}, or the class more pictures"
+            f"folds is {folds}, but the class {smallest!r} has {count} training pictures: "
+            f"give folds at most {count}, or the class more pictures"
         )
     if artists is None:
         assigned = np.empty(len(labels), np.int64)
@@ -41,8 +43,9 @@ def assign_folds(
             "lower it"
         )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    first = [row[0] for row in labels]
     assigned = np.empty(len(labels), np.int64)
-    for fold, (_, held_out) in enumerate(splitter.split(first, first, artists)):
-        assigned[held_out] = fold
+    with warnings.catch_warnings():  # of a label that is the rarest of fewer pictures than folds
+        warnings.filterwarnings("ignore", message="The least populated class")
+        for fold, (_, held_out) in enumerate(splitter.split(rarest, rarest, artists)):
+            assigned[held_out] = fold
     return assigned
