@@ -157,7 +157,7 @@ def split_by_artist(
         sizes[row_of[artist]] += 1
         for label in row:
             pictures[row_of[artist], column_of[label]] += 1
-    alone = ((pictures > 0) & ((pictures > 0).sum(0) == 1)).any(1)
+    alone = np.isin(names, list(sole_artists(labels, artists)))
     shares = np.array([1 - validation - test, validation, test])
     wanted = shares[:, None] * pictures.sum(0)  # (3, C)
     best, least = np.zeros(len(names), dtype=np.int64), np.inf
@@ -170,6 +170,15 @@ def split_by_artist(
             best, least = drawn, distance
     chosen = {name: SPLITS[split] for name, split in zip(names, best, strict=True)}
     return [chosen[artist] for artist in artists]
+
+
+def sole_artists(labels: Sequence[tuple[str, ...]], artists: Sequence[str]) -> set[str]:
+    """The artists who alone have some label: held out, they would leave it untrained."""
+    having: dict[str, set[str]] = {}
+    for row, artist in zip(labels, artists, strict=True):
+        for label in row:
+            having.setdefault(label, set()).add(artist)
+    return {next(iter(names)) for names in having.values() if len(names) == 1}
 
 
 def _divide(

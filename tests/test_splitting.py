@@ -3,7 +3,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from pipeline.splitting import assign_splits, split_by_artist, split_by_picture
+from pipeline.splitting import assign_splits, sole_artists, split_by_artist, split_by_picture
 
 SHARES = {"validation": 0.15, "test": 0.2}
 
@@ -135,6 +135,7 @@ def test_the_only_artist_of_a_label_is_trained():
     artists = [f"of a {i % 6}" for i in range(30)] + ["of b"] * 10 + ["of c"]
     splits = split_by_artist(labels, artists, **SHARES, rng=rng())
     assert set(splits[30:]) == {"train"}
+    assert sole_artists(labels, artists) == {"of b", "of c"}
 
 
 def test_many_labels_of_one_artist_each():
