@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+from scipy import stats
 from sklearn.metrics import (
     average_precision_score,
     log_loss,
@@ -164,6 +165,19 @@ def bootstrap_interval(
     means = [sums[draw].sum() / sizes[draw].sum() for draw in draws]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def resampled_interval(values: Array, *, ratio: float, level: float = 0.95) -> tuple[float, float]:
+    """Interval of the mean of `values` (J,), one per random split of the same pictures.
+
+    mean ± t √((1 / J + ratio) s²), with `ratio` test pictures to one for training (Nadeau & Bengio
+    2003, Inference for the generalization error): splits that share pictures tell less than as many
+    new sets would, so that the 1 / J alone would be too narrow.
+    """
+    values = np.asarray(values, np.float64)
+    quantile = stats.t.ppf((1 + level) / 2, len(values) - 1)
+    half = quantile * np.sqrt((1 / len(values) + ratio) * values.var(ddof=1))
+    return float(values.mean() - half), float(values.mean() + half)
 
 
 def _precision_recall_f1(

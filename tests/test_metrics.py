@@ -12,6 +12,7 @@ from pipeline.metrics import (
     confusion,
     hits,
     per_class,
+    resampled_interval,
     summarize,
 )
 from pipeline.predictions import Predictions
@@ -336,3 +337,11 @@ def test_by_threshold():
 
 def test_hit_at_1(tagged):
     assert hit_at_1(tagged.scores[0], tagged.targets) == hits(tagged)[0].mean()
+
+
+def test_resampled_interval_by_hand():
+    """Mean 0.2, deviation 0.1; Student's t of two degrees of freedom at 0.975 is 4.3027."""
+    half = 4.3027 * 0.1 * (1 / 3 + 0.3) ** 0.5
+    found = resampled_interval(np.array([0.1, 0.3, 0.2]), ratio=0.3)
+    assert found == pytest.approx((0.2 - half, 0.2 + half), abs=1e-4)
+    assert resampled_interval(np.array([0.5, 0.5]), ratio=0.3) == (0.5, 0.5)
