@@ -1,7 +1,7 @@
 """Atelier: from a folder of pictures to compared, explained classifiers.
 
     weights ─ features ── pca ─┬─ classifier@NAME ── stack@NAME ─┬─ evaluate ── report
-    ingest ─┴─ pixels ─┬───────┴─ sweep@NAME ────────────────────┤
+    ingest ─┴─ pixels ─┬───────┴─ sweep@NAME, comparison@NAME ───┤
                        └─ cnn@NAME ──────────────────────────────┘
 
 `dvc.yaml` holds the paths, `params.yaml` the knobs. To read the code, follow the data:
@@ -10,9 +10,9 @@
 fast network, both in step, what is kept, what is missing); `decomposition.py` and `rows.py`
 (components), `pixels.py`, `inputs.py` (what classifiers see); `estimator.py` (what they share),
 `nn/`, `neighbors.py` with `similarity.py`, `logistic.py`, and `runs.py` (classifiers), `folds.py`,
-`stacking.py`; `cnns/`, `networks.py`, `augmentation.py`, `schedules.py`, `training.py` and
-`checkpoints.py` (PyTorch networks on pixels); `metrics.py` (scores), `charts.py` and
-`page.html.jinja` (the page).
+`stacking.py`, `comparison.py`; `cnns/`, `networks.py`, `augmentation.py`, `schedules.py`,
+`training.py` and `checkpoints.py` (PyTorch networks on pixels); `metrics.py` (scores), `charts.py`
+and `page.html.jinja` (the page).
 `stages/` calls them, one file per stage; `tables.py` is what lies between two stages,
 `distributed.py` what lies between processes.
 """

@@ -202,6 +202,27 @@ def sweep(results: pd.DataFrame, title: str) -> Figure:
     return alt.hconcat(*panels)
 
 
+def comparisons(draws: pd.DataFrame) -> Figure:
+    """Accuracy of each draw by picture and by artist, with means. draws: run, split, accuracy."""
+    names = [f"by {split}" for split in draws["split"].drop_duplicates()]
+    base = alt.Chart().encode(
+        x=alt.X("accuracy:Q", title="test accuracy (hit@1)", scale=alt.Scale(zero=False)),
+        y=alt.Y("split:N", sort=names, title=None),
+        color=alt.Color("split:N", legend=None, scale=alt.Scale(domain=names, range=RUN_COLOURS)),
+    )
+    each = base.mark_point(filled=True, size=45, opacity=0.4).encode(
+        tooltip=["run:N", "split:N", "draw:Q", alt.Tooltip("accuracy:Q", format=".3f")]
+    )
+    mean = base.mark_tick(thickness=3, size=20).encode(x="mean(accuracy):Q")
+    layers = alt.layer(each, mean).properties(width=420, height=alt.Step(26))
+    order = list(draws["run"].drop_duplicates())
+    header = alt.Header(labelAngle=0, labelAlign="left")
+    return layers.facet(
+        data=draws.assign(split="by " + draws["split"]),
+        row=alt.Row("run:N", sort=order, title=None, header=header),
+    )
+
+
 def thresholds(scores: pd.DataFrame, runs: Sequence[str], shown: str) -> Figure:
     """Precision, recall and F1 of each class at a threshold that the reader moves.
 

@@ -381,6 +381,13 @@ class Sweep(Section):
         return runs
 
 
+class Comparison(Section):
+    """The run of this name under both splits, by picture and by artist, drawn `draws` times."""
+
+    draws: Annotated[int, Field(ge=2, le=1000)]
+    seed: Seed
+
+
 # ---------------------------------------------------------------- evaluate, report
 
 
@@ -406,6 +413,7 @@ class Params(Section):
     cnns: dict[RunName, CnnRun]
     stacks: dict[RunName, Stack]
     sweeps: dict[RunName, Sweep]
+    comparisons: dict[RunName, Comparison]
     evaluate: Evaluate
     report: Report
 
@@ -432,6 +440,9 @@ class Params(Section):
                 sweep.settings(self.classifiers[sweep.base])
             except ValueError as error:
                 raise ValueError(f"sweeps.{name}.{error}") from None
+        for name in self.comparisons:
+            if name not in self.classifiers:
+                raise ValueError(f"comparisons.{name} is no classifier: {self._known()}")
         return self
 
     def _known(self) -> str:

@@ -30,6 +30,7 @@ TINY = {
     **{f"cnns.{name}.epochs": 2 for name in ("small_cnn", "lenet")},
     **{f"cnns.{name}.batch_size": 16 for name in ("small_cnn", "lenet")},
     "sweeps.learning_rate.vary.learning_rate": [0.01, 0.1],
+    "comparisons.logistic.draws": 2,
 }
 
 

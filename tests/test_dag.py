@@ -96,7 +96,7 @@ def test_params_are_keys_of_the_models(name):
     for param in STAGES[name]["params"]:
         section, *rest = param.split(".")
         field = Params.model_fields[section]
-        if rest and section not in ("classifiers", "cnns", "stacks", "sweeps"):
+        if rest and section not in ("classifiers", "cnns", "stacks", "sweeps", "comparisons"):
             assert rest[0] in field.annotation.model_fields
 
 

@@ -32,6 +32,23 @@ def test_distribution_counts_a_picture_for_each_of_its_classes():
     }  # fmt: skip
 
 
+def test_a_comparison_by_hand():
+    draws = pd.DataFrame(
+        {
+            "split": ["picture"] * 2 + ["artist"] * 2, "draw": [0, 1] * 2,
+            "train": [6, 6, 7, 5], "test": [3, 3, 2, 4], "accuracy": [0.9, 0.8, 0.4, 0.5],
+        }
+    )  # fmt: skip
+    found = page.comparison(draws)
+    assert found["draws"] == 2
+    assert found["splits"]["picture"]["accuracy"] == pytest.approx(0.85)
+    assert found["splits"]["artist"]["sd"] == pytest.approx(0.1 / 2**0.5)
+    assert (found["splits"]["artist"]["train"], found["splits"]["artist"]["test"]) == (6, 3)
+    half = 12.7062 * (0.02 * (1 / 2 + 12 / 24)) ** 0.5  # differences 0.5 and 0.3, t of one degree
+    expected = (0.4, 0.4 - half, 0.4 + half)
+    assert (found["difference"], found["low"], found["high"]) == pytest.approx(expected, abs=1e-4)
+
+
 def test_samples_take_each_class_in_turn():
     labels = [["a"]] * 50 + [["b"]] * 3 + [["c"]]
     chosen = page.choose_samples(labels, 9, rng=np.random.default_rng(0))

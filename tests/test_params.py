@@ -73,6 +73,10 @@ sweeps:
     vary:
       learning_rate: [0.1, 1]
       hidden: [[4], [8, 4]]
+comparisons:
+  other:
+    draws: 4
+    seed: 2
 """
 TEXT = f"""\
 launcher: python
@@ -232,6 +236,8 @@ def test_values_do_not_change(written):
         ("[0.1, 1]", "[0.1, -1]", ["sweeps.rate.vary.learning_rate: found -1", "greater than 0"]),
         ("      hidden:", "      kind:", ["sweeps.rate.vary.kind", "hidden"]),
         ("      hidden:", "      seed:", ["sweeps.rate.vary.seed", "hidden"]),
+        ("  other:\n    draws", "  sun:\n    draws", ["comparisons.sun is no", "has snn, other"]),
+        ("draws: 4", "draws: 1", ["comparisons.other.draws: found 1", "equal to 2"]),
     ],
 )
 def test_a_wrong_value_is_named(written, refused, old, new, parts):

@@ -17,7 +17,8 @@ CNNS = ["small_cnn", "lenet"]
 RUNS = [*CLASSIFIERS, *CNNS, "stacked"]
 STAGES = [
     "ingest", "weights", "features", "pca", "pixels", *(f"classifier@{n}" for n in CLASSIFIERS),
-    *(f"cnn@{n}" for n in CNNS), "stack@stacked", "sweep@learning_rate", "evaluate", "report",
+    *(f"cnn@{n}" for n in CNNS), "stack@stacked", "sweep@learning_rate",
+    "comparison@logistic", "evaluate", "report",
 ]  # fmt: skip
 
 
@@ -143,7 +144,7 @@ def test_runs_on_pixels_their_stack_and_none_of_the_rest(project):
         "near": {"kind": "knn", "distance": "ssim", "n_neighbors": 3, **both},
         "middle": {"kind": "nearest_centroid", "distance": "cosine", **both},
     }
-    project.set(classifiers=runs, cnns={}, stacks={}, sweeps={})
+    project.set(classifiers=runs, cnns={}, stacks={}, sweeps={}, comparisons={})
     project.run("dvc", "repro")
     assert 'id="training"' not in (project.folder / "reports/index.html").read_text("utf-8")
     project.set(

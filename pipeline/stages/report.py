@@ -39,6 +39,7 @@ class Results:
     confusion: pd.DataFrame  # columns run, actual, predicted, count
     training: dict[str, dict[str, Any]]  # seconds, parameters, residual_norms, by run
     sweeps: dict[str, pd.DataFrame]
+    comparisons: dict[str, pd.DataFrame]  # of runs under both splits; none without artists
     filters: dict[str, NDArray[np.float32]]  # (n, C, h, w), of the networks that convolve
     test: Predictions  # of the best run
 
@@ -61,6 +62,7 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         confusion_dir,
         training_dir,
         sweeps_dir,
+        comparisons_dir,
         cnns_dir,
     ) = paths
     metrics = read_json(metrics_file)
@@ -85,6 +87,11 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         sweeps={
             name: read_csv(sweeps_dir / f"{name}.csv", dtype={"setting": str}, na_values=[""])
             for name in params.sweeps
+        },
+        comparisons={
+            name: table
+            for name in params.comparisons
+            if len(table := read_csv(comparisons_dir / f"{name}.csv"))
         },
         filters={
             name: read_tensor(cnns_dir / f"{name}.safetensors", first)
@@ -132,6 +139,9 @@ def figures(
         by_run = results.curves.groupby("run", sort=False)
         curves = pd.concat(page.thin(curve, "epoch") for _, curve in by_run)
         drawn["curves"] = charts.curves(curves, runs)
+    if results.comparisons:
+        draws = [table.assign(run=name) for name, table in results.comparisons.items()]
+        drawn["comparisons"] = charts.comparisons(pd.concat(draws))
     if len(norms := residual_norms(results)):
         drawn["residuals"] = charts.residuals(norms, runs)
     if len(results.variance):
@@ -204,6 +214,8 @@ def compose(params: Params, results: Results) -> str:
             }
             for name, table in results.sweeps.items()
         },
+        comparisons={name: page.comparison(draws) for name, draws in results.comparisons.items()},
+        compared_inputs={params.classifiers[name].input for name in results.comparisons},
         filters={name: page.filters_uri(weights) for name, weights in results.filters.items()},
         boosted=len(residual_norms(results)) > 0,
         repeats=[e.repeats for e in (*params.classifiers.values(), *params.cnns.values())],

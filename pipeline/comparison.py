@@ -1,0 +1,109 @@
+"""A run under splits by picture and by artist: what knowing the artists does to its accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from pipeline.console import progress
+from pipeline.errors import UserError
+from pipeline.inputs import Inputs
+from pipeline.metrics import bootstrap_interval
+from pipeline.parallel import forked_map
+from pipeline.params import Comparison, Evaluate, Run, Split
+from pipeline.runs import Dataset, processes, train
+from pipeline.splitting import SPLITS, assign_splits, sole_artists
+
+COLUMNS = [
+    "split", "draw", "train", "test", "artists", "known_artists",
+    "accuracy", "accuracy_low", "accuracy_high",
+]  # fmt: skip
+
+
+def compare(
+    name: str, run: Run, entry: Comparison, inputs: Inputs, *, shares: Split, evaluate: Evaluate
+) -> pd.DataFrame:
+    """A row per split and draw, each with a split and a training of its own.
+
+    split: picture or artist; train, test: pictures; artists: those of the test pictures,
+    known_artists: how many of them have training pictures; accuracy: hit@1, with its 95 % bootstrap
+    interval over the test pictures, by artist over their artists. Splits have the seeds entry.seed,
+    entry.seed + 1, …, trainings run.seed and so on. Empty where no picture has an artist.
+
+    Errors: `UserError` where only some pictures have an artist, a part comes out empty, or training
+    fails.
+    """
+    artists = inputs.table["artist"].to_pylist()
+    if unknown := artists.count(None):
+        if unknown == len(artists):
+            return pd.DataFrame(columns=COLUMNS)
+        raise UserError(
+            f"comparisons.{name}: {unknown} of {len(artists)} pictures have no artist: give them "
+            "one (source.artist or source.labels), or remove the entry"
+        )
+    labels = [tuple(row) for row in inputs.table["labels"].to_pylist()]
+    data = Dataset(inputs.vectors, inputs.targets)
+    names, multilabel = np.array(artists), inputs.multilabel
+
+    def one(job: tuple[str, int]) -> dict[str, Any]:
+        by, draw = job
+        rng = np.random.default_rng(entry.seed + draw)
+        try:
+            parts = draw_parts(by, labels, artists, shares=shares, rng=rng)
+            training, validation, test = (data[part] for part in parts)
+            trained = train(
+                run, training, validation,
+                multilabel=multilabel, image_shape=inputs.image_shape, seed=run.seed + draw,
+            )  # fmt: skip
+        except (FloatingPointError, ValueError) as error:
+            raise UserError(f"comparisons.{name}: {error}") from None
+        top = trained.scores(test.vectors).argmax(1)
+        hits = test.targets[np.arange(len(top)), top]
+        known, tested = names[parts[0]], names[parts[2]]
+        low, high = bootstrap_interval(
+            hits, list(tested) if by == "artist" else None,
+            resamples=evaluate.bootstrap, rng=np.random.default_rng(evaluate.seed),
+        )  # fmt: skip
+        row = (by, draw, len(known), len(tested), len({*tested}), len({*tested} & {*known}))
+        return dict(zip(COLUMNS, (*row, hits.mean(), low, high), strict=True))
+
+    jobs = [(by, draw) for by in ("picture", "artist") for draw in range(entry.draws)]
+    rows = progress(forked_map(one, jobs, processes=processes(data)), what=name, total=len(jobs))
+    return pd.DataFrame(rows, columns=COLUMNS).round(6)
+
+
+def draw_parts(
+    by: str,
+    labels: Sequence[tuple[str, ...]],
+    artists: Sequence[str],
+    *,
+    shares: Split,
+    rng: Generator,
+) -> list[NDArray[np.bool_]]:
+    """Training, validation and test, (N,) each, drawn with these shares by picture or artist.
+
+    An artist who alone has a class trains in every split by artist. So that both splits test the
+    same pictures, those of such artists are tested in neither.
+
+    Errors: `ValueError` where a part is empty.
+    """
+    assigned = assign_splits(
+        labels, artists if by == "artist" else None, [None] * len(labels),
+        validation=shares.validation, test=shares.test, rng=rng,
+    )  # fmt: skip
+    parts = [np.array(assigned) == part for part in SPLITS]
+    sole = sole_artists(labels, artists)
+    parts[SPLITS.index("test")] &= ~np.isin(artists, list(sole))
+    for part, chosen in zip(SPLITS, parts, strict=True):
+        if not chosen.any():
+            raise ValueError(
+                f"the {part} part by {by} is empty ({len(labels)} pictures by {len(set(artists))} "
+                f"artists, of whom {len(sole)} alone have a class): give the classes more artists, "
+                "or remove the entry"
+            )
+    return parts
