@@ -85,7 +85,15 @@ def train_one(
     )  # fmt: skip
     saved = Checkpoint(checkpoint, digest, writes=world.rank == 0)
     epochs = trainer.fit(training, validation, checkpoint=saved)
-    for _ in progress(epochs, what=f"{name}, epoch", total=sum(p.epochs for p in trainer.phases)):
+    total = sum(phase.epochs for phase in trainer.phases)
+    counted = 0
+
+    def gained(row: Epoch) -> int:  # more than one in the first epoch after a checkpoint
+        nonlocal counted
+        before, counted = counted, row.epoch
+        return counted - before
+
+    for _ in progress(epochs, what=f"{name}, epoch", total=total, size=gained):
         pass
     trained = TrainedNetwork(
         trainer.evaluated, params, trunk, training.shape, inputs.classes, inputs.multilabel
