@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PositiveInt,
@@ -64,6 +65,16 @@ class Section(BaseModel):
 # ---------------------------------------------------------------- ingest
 
 
+def _columns(names: Any) -> Any:
+    listed = [names] if isinstance(names, str) else names
+    if not isinstance(listed, list | tuple) or not listed:
+        raise ValueError("must be the name of a column, or a list of names")
+    return tuple(listed)
+
+
+Columns = Annotated[tuple[str, ...], BeforeValidator(_columns)]
+
+
 class GeneratedSource(Section):
     kind: Literal["generated"]
     pictures: Annotated[int, Field(ge=16, le=1_000_000)]
@@ -88,9 +99,32 @@ class LabelTable(Section):
 
 class FolderSource(Section):
     kind: Literal["folder"]
+    archive: InsideInput | None = None
     root: InsideInput = "."
     artist: Annotated[str, AfterValidator(_expression)] | None = None
     labels: LabelTable | None = None
+
+
+class DescribedSource(Section):
+    """Each picture has a row: columns with its labels and, maybe, its artist."""
+
+    labels: Columns
+    separator: Annotated[str, Field(min_length=1)] | None = None
+    artist: str | None = None
+
+
+class TableSource(DescribedSource):
+    """root: what the paths in the column `image` are relative to, by default the file's folder."""
+
+    kind: Literal["table"]
+    archive: InsideInput | None = None
+    file: InsideInput
+    root: InsideInput | None = None
+    image: str
+    split: str | None = None
+
+
+Source = GeneratedSource | FolderSource | TableSource
 
 
 class Split(Section):
@@ -108,7 +142,7 @@ class Split(Section):
 
 class Ingest(Section):
     input: str
-    source: Annotated[GeneratedSource | FolderSource, Field(discriminator="kind")]
+    source: Annotated[Source, Field(discriminator="kind")]
     max_megapixels: Annotated[float, Field(gt=0, le=178)]  # Pillow refuses more
     split: Split
 

@@ -9,9 +9,11 @@ from typing import Any
 from pipeline.sources.folder import folder_pictures
 from pipeline.sources.generated import generated_pictures
 from pipeline.sources.picture import Picture
+from pipeline.sources.table import table_pictures
 
 # kind -> (parameters, input folder) -> pictures
 SOURCES: dict[str, Callable[[Any, Path], Iterator[Picture]]] = {
     "generated": generated_pictures,
     "folder": folder_pictures,
+    "table": table_pictures,
 }
