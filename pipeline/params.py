@@ -65,6 +65,9 @@ class Section(BaseModel):
 # ---------------------------------------------------------------- ingest
 
 
+SplitName = Literal["train", "validation", "test"]
+
+
 def _columns(names: Any) -> Any:
     listed = [names] if isinstance(names, str) else names
     if not isinstance(listed, list | tuple) or not listed:
@@ -72,7 +75,14 @@ def _columns(names: Any) -> Any:
     return tuple(listed)
 
 
+def _shards(patterns: Any) -> Any:
+    return {"all": patterns} if isinstance(patterns, str) else patterns
+
+
 Columns = Annotated[tuple[str, ...], BeforeValidator(_columns)]
+Shards = Annotated[
+    dict[SplitName | Literal["all"], InsideInput], Field(min_length=1), BeforeValidator(_shards)
+]
 
 
 class GeneratedSource(Section):
@@ -124,7 +134,14 @@ class TableSource(DescribedSource):
     split: str | None = None
 
 
-Source = GeneratedSource | FolderSource | TableSource
+class WebDatasetSource(DescribedSource):
+    """shards: a pattern of the tars' names, or a split -> its pattern."""
+
+    kind: Literal["webdataset"]
+    shards: Shards
+
+
+Source = GeneratedSource | FolderSource | TableSource | WebDatasetSource
 
 
 class Split(Section):

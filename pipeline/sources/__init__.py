@@ -10,10 +10,12 @@ from pipeline.sources.folder import folder_pictures
 from pipeline.sources.generated import generated_pictures
 from pipeline.sources.picture import Picture
 from pipeline.sources.table import table_pictures
+from pipeline.sources.webdataset import webdataset_pictures
 
 # kind -> (parameters, input folder) -> pictures
 SOURCES: dict[str, Callable[[Any, Path], Iterator[Picture]]] = {
     "generated": generated_pictures,
     "folder": folder_pictures,
     "table": table_pictures,
+    "webdataset": webdataset_pictures,
 }
