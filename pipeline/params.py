@@ -134,6 +134,13 @@ class TableSource(DescribedSource):
     split: str | None = None
 
 
+class TorchvisionSource(Section):
+    kind: Literal["torchvision"]
+    dataset: Literal["MNIST", "KMNIST", "FashionMNIST", "CIFAR10", "CIFAR100"]
+    root: InsideInput = "."
+    download: bool = False
+
+
 class WebDatasetSource(DescribedSource):
     """shards: a pattern of the tars' names, or a split -> its pattern."""
 
@@ -141,7 +148,7 @@ class WebDatasetSource(DescribedSource):
     shards: Shards
 
 
-Source = GeneratedSource | FolderSource | TableSource | WebDatasetSource
+Source = GeneratedSource | FolderSource | TableSource | TorchvisionSource | WebDatasetSource
 
 
 class Split(Section):

@@ -10,6 +10,7 @@ from pipeline.sources.folder import folder_pictures
 from pipeline.sources.generated import generated_pictures
 from pipeline.sources.picture import Picture
 from pipeline.sources.table import table_pictures
+from pipeline.sources.torchvision import torchvision_pictures
 from pipeline.sources.webdataset import webdataset_pictures
 
 # kind -> (parameters, input folder) -> pictures
@@ -17,5 +18,6 @@ SOURCES: dict[str, Callable[[Any, Path], Iterator[Picture]]] = {
     "generated": generated_pictures,
     "folder": folder_pictures,
     "table": table_pictures,
+    "torchvision": torchvision_pictures,
     "webdataset": webdataset_pictures,
 }
