@@ -141,6 +141,29 @@ class TorchvisionSource(Section):
     download: bool = False
 
 
+class HuggingFaceSource(DescribedSource):
+    """name, config, revision: of a dataset on the hub; without a name, the folder `root`.
+
+    splits: the dataset's name of a split -> ours; what is not named is left out.
+    """
+
+    kind: Literal["huggingface"]
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)?$")] | None = None
+    config: str | None = None
+    revision: str | None = None
+    root: InsideInput = "."
+    image: str
+    splits: Annotated[dict[str, SplitName], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> HuggingFaceSource:
+        if self.name is None and self.revision is not None:
+            raise ValueError("revision is of a dataset on the hub: give its name too")
+        if self.name is not None and self.root != ".":
+            raise ValueError("name is a dataset on the hub, root a local folder: give one")
+        return self
+
+
 class WebDatasetSource(DescribedSource):
     """shards: a pattern of the tars' names, or a split -> its pattern."""
 
@@ -148,7 +171,14 @@ class WebDatasetSource(DescribedSource):
     shards: Shards
 
 
-Source = GeneratedSource | FolderSource | TableSource | TorchvisionSource | WebDatasetSource
+Source = (
+    GeneratedSource
+    | FolderSource
+    | TableSource
+    | TorchvisionSource
+    | HuggingFaceSource
+    | WebDatasetSource
+)
 
 
 class Split(Section):

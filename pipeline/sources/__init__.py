@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.sources.folder import folder_pictures
 from pipeline.sources.generated import generated_pictures
+from pipeline.sources.huggingface import huggingface_pictures
 from pipeline.sources.picture import Picture
 from pipeline.sources.table import table_pictures
 from pipeline.sources.torchvision import torchvision_pictures
@@ -19,5 +20,6 @@ SOURCES: dict[str, Callable[[Any, Path], Iterator[Picture]]] = {
     "folder": folder_pictures,
     "table": table_pictures,
     "torchvision": torchvision_pictures,
+    "huggingface": huggingface_pictures,
     "webdataset": webdataset_pictures,
 }
