@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PositiveInt,
@@ -64,6 +65,26 @@ class Section(BaseModel):
 # ---------------------------------------------------------------- ingest
 
 
+SplitName = Literal["train", "validation", "test"]
+
+
+def _columns(names: Any) -> Any:
+    listed = [names] if isinstance(names, str) else names
+    if not isinstance(listed, list | tuple) or not listed:
+        raise ValueError("must be the name of a column, or a list of names")
+    return tuple(listed)
+
+
+def _shards(patterns: Any) -> Any:
+    return {"all": patterns} if isinstance(patterns, str) else patterns
+
+
+Columns = Annotated[tuple[str, ...], BeforeValidator(_columns)]
+Shards = Annotated[
+    dict[SplitName | Literal["all"], InsideInput], Field(min_length=1), BeforeValidator(_shards)
+]
+
+
 class GeneratedSource(Section):
     kind: Literal["generated"]
     pictures: Annotated[int, Field(ge=16, le=1_000_000)]
@@ -88,9 +109,76 @@ class LabelTable(Section):
 
 class FolderSource(Section):
     kind: Literal["folder"]
+    archive: InsideInput | None = None
     root: InsideInput = "."
     artist: Annotated[str, AfterValidator(_expression)] | None = None
     labels: LabelTable | None = None
+
+
+class DescribedSource(Section):
+    """Each picture has a row: columns with its labels and, maybe, its artist."""
+
+    labels: Columns
+    separator: Annotated[str, Field(min_length=1)] | None = None
+    artist: str | None = None
+
+
+class TableSource(DescribedSource):
+    """root: what the paths in the column `image` are relative to, by default the file's folder."""
+
+    kind: Literal["table"]
+    archive: InsideInput | None = None
+    file: InsideInput
+    root: InsideInput | None = None
+    image: str
+    split: str | None = None
+
+
+class TorchvisionSource(Section):
+    kind: Literal["torchvision"]
+    dataset: Literal["MNIST", "KMNIST", "FashionMNIST", "CIFAR10", "CIFAR100"]
+    root: InsideInput = "."
+    download: bool = False
+
+
+class HuggingFaceSource(DescribedSource):
+    """name, config, revision: of a dataset on the hub; without a name, the folder `root`.
+
+    splits: the dataset's name of a split -> ours; what is not named is left out.
+    """
+
+    kind: Literal["huggingface"]
+    name: Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)?$")] | None = None
+    config: str | None = None
+    revision: str | None = None
+    root: InsideInput = "."
+    image: str
+    splits: Annotated[dict[str, SplitName], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> HuggingFaceSource:
+        if self.name is None and self.revision is not None:
+            raise ValueError("revision is of a dataset on the hub: give its name too")
+        if self.name is not None and self.root != ".":
+            raise ValueError("name is a dataset on the hub, root a local folder: give one")
+        return self
+
+
+class WebDatasetSource(DescribedSource):
+    """shards: a pattern of the tars' names, or a split -> its pattern."""
+
+    kind: Literal["webdataset"]
+    shards: Shards
+
+
+Source = (
+    GeneratedSource
+    | FolderSource
+    | TableSource
+    | TorchvisionSource
+    | HuggingFaceSource
+    | WebDatasetSource
+)
 
 
 class Split(Section):
@@ -108,7 +196,7 @@ class Split(Section):
 
 class Ingest(Section):
     input: str
-    source: Annotated[GeneratedSource | FolderSource, Field(discriminator="kind")]
+    source: Annotated[Source, Field(discriminator="kind")]
     max_megapixels: Annotated[float, Field(gt=0, le=178)]  # Pillow refuses more
     split: Split
 

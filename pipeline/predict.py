@@ -28,7 +28,7 @@ from pipeline.networks import TrainedNetwork
 from pipeline.parallel import ordered_map
 from pipeline.pixels import decode_pixels, to_vectors
 from pipeline.runs import TrainedRun, load_run
-from pipeline.sources.folder import visible_files
+from pipeline.sources.tree import visible_files
 from pipeline.stacking import Stack
 from pipeline.tables import replacing
 

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -274,6 +275,37 @@ def test_an_unknown_key_is_answered_with_the_known_ones(written, refused, old, n
 def test_wrong_values_of_a_folder_source(written, refused, old, new, parts):
     with refused(*parts):
         load_params(written(TEXT.replace(GENERATED, FOLDER), replace=[(old, new)]))
+
+
+TABLE = {"kind": "table", "file": "t.csv", "image": "path", "labels": "style"}
+HUB = {"kind": "huggingface", "name": "a/b", "image": "image", "labels": "label"}
+SHARDS = {"kind": "webdataset", "shards": "*.tar", "labels": "cls"}
+
+
+@pytest.mark.parametrize(
+    ("source", "parts"),
+    [
+        (TABLE | {"labels": []}, ["source.labels: found []", "a column, or a list of names"]),
+        (TABLE | {"labels": 5}, ["source.labels: found 5", "a column, or a list of names"]),
+        (TABLE | {"labels": ["a", 5]}, ["source.labels.1: found 5", "string"]),
+        (TABLE | {"file": "../t.csv"}, ["source.file: found '../t.csv'", "inside ingest.input"]),
+        (TABLE | {"archive": "/t.zip"}, ["source.archive: found '/t.zip'", "inside ingest.input"]),
+        (TABLE | {"separator": ""}, ["source.separator: found ''", "at least 1"]),
+        (TABLE | {"column": "x"}, ["unknown key ingest.source.column", "file, root, image"]),
+        (SHARDS | {"shards": "../*"}, ["source.shards: found '../*'", "inside ingest.input"]),
+        (SHARDS | {"shards": {"dev": "*"}}, ["source.shards.dev: found 'dev'", "'validation'"]),
+        (SHARDS | {"shards": 5}, ["source.shards: found 5", "dictionary"]),
+        (HUB | {"name": "../x"}, ["source.name: found '../x'"]),
+        (HUB | {"root": "x"}, ["ingest.source: name is a dataset on the hub", "give one"]),
+        (HUB | {"name": None, "revision": "x"}, ["ingest.source: revision", "name too"]),
+        (HUB | {"splits": {"a": "b"}}, ["source.splits.a: found 'b'", "'train', 'validation'"]),
+        ({"kind": "torchvision", "dataset": "mnist"}, ["source.dataset: found 'mnist'", "'MNIST'"]),
+    ],
+)
+def test_wrong_values_of_the_other_sources(written, refused, source, parts):
+    text = f"  source: {json.dumps(source)}\n"
+    with refused(*parts):
+        load_params(written(replace=[(GENERATED, text)]))
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,18 @@ from typing import Any
 
 from pipeline.sources.folder import folder_pictures
 from pipeline.sources.generated import generated_pictures
+from pipeline.sources.huggingface import huggingface_pictures
 from pipeline.sources.picture import Picture
+from pipeline.sources.table import table_pictures
+from pipeline.sources.torchvision import torchvision_pictures
+from pipeline.sources.webdataset import webdataset_pictures
 
 # kind -> (parameters, input folder) -> pictures
 SOURCES: dict[str, Callable[[Any, Path], Iterator[Picture]]] = {
     "generated": generated_pictures,
     "folder": folder_pictures,
+    "table": table_pictures,
+    "torchvision": torchvision_pictures,
+    "huggingface": huggingface_pictures,
+    "webdataset": webdataset_pictures,
 }

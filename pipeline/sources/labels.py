@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from pathlib import Path
-
-import numpy as np
-import pandas as pd
+from collections.abc import Sequence
 
 from pipeline.errors import UserError
 from pipeline.params import LabelTable
+from pipeline.sources.columns import check_columns, to_labels
+from pipeline.sources.tabular import Table, open_table
+from pipeline.sources.tree import Tree
+
+Labels = tuple[str, ...]
 
 
-def read_labels(params: LabelTable, root: Path, folders: list[str]) -> dict[str, tuple[str, ...]]:
+def read_labels(params: LabelTable, trees: Sequence[Tree], folders: list[str]) -> dict[str, Labels]:
     """The labels of each folder: the cell of `params.column` in the row whose key matches it.
 
+    trees: where the table may lie, in an archive or beside it.
     Names match without regard to case, Unicode form, and "_" for a space; `params.aliases` gives
     the table's name for a folder that does not match. A cell may hold several labels.
 
     Errors: `UserError` for a table or column that is not there, a folder that no row matches (with
     the closest name), a key that stands in two rows with different labels, an empty cell.
     """
-    path = root / params.table
-    rows = _rows(path, params)
+    with open_table(params.table, trees, key="source.labels.table") as table:
+        path, rows = table.where, _rows(table, params)
     unknown = sorted(set(params.aliases) - set(folders))
     if unknown:
         raise UserError(
             f"source.labels.aliases names {unknown[0]!r}, which is no folder; "
             f"{_closest(unknown[0], folders)}"
         )
-    labels: dict[str, tuple[str, ...]] = {}
+    labels: dict[str, Labels] = {}
     for folder in folders:
         name = params.aliases.get(folder, folder)
         if _plain(name) not in rows:
@@ -46,35 +49,17 @@ def read_labels(params: LabelTable, root: Path, folders: list[str]) -> dict[str,
     return labels
 
 
-def _rows(path: Path, params: LabelTable) -> dict[str, tuple[str, tuple[str, ...]]]:
+def _rows(table: Table, params: LabelTable) -> dict[str, tuple[str, Labels]]:
     """Plain name -> (name as written, labels)."""
-    table = _read(path)
-    for column in (params.key, params.column):
-        if column not in table.columns:
-            raise UserError(f"{path} has no column {column!r}; it has: {', '.join(table.columns)}")
-    rows: dict[str, tuple[str, tuple[str, ...]]] = {}
-    for name, cell in zip(table[params.key].astype(str), table[params.column], strict=True):
-        parts = cell.split(params.separator) if isinstance(cell, str) else _list(cell)
-        labels = tuple(dict.fromkeys(label.strip() for label in parts if label.strip()))
+    check_columns([params.key, params.column], table.columns, where=table.where)
+    rows: dict[str, tuple[str, Labels]] = {}
+    for row in table.rows([params.key, params.column]):
+        name, labels = str(row[params.key]), to_labels(row[params.column], params.separator)
         if rows.setdefault(_plain(name), (name, labels))[1] != labels:
-            raise UserError(f"{path} has {name!r} twice, with different labels: keep one row")
+            raise UserError(
+                f"{table.where} has {name!r} twice, with different labels: keep one row"
+            )
     return rows
-
-
-def _list(cell: object) -> list[str]:
-    """The labels of a Parquet cell that is no string: a list of them, or nothing."""
-    return [str(label) for label in cell] if isinstance(cell, list | np.ndarray) else []
-
-
-def _read(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise UserError(f"{path} is missing: source.labels.table names a file in ingest.input")
-    try:
-        if path.suffix.lower() == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:  # pandas' and Arrow's errors are ValueErrors
-        raise UserError(f"{path} cannot be read as a table: {error}") from None
 
 
 def _plain(name: str) -> str:

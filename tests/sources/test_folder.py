@@ -131,6 +131,12 @@ def test_artist_by_pattern(root):
     }
 
 
+def test_a_pattern_that_matches_no_file_name(root, refused):
+    there = root("a/1.png", "b/2.png")
+    with refused("source.artist '^([^_]+)_'", "matches no file name, such as '1.png'"):
+        read(there, artist="^([^_]+)_")
+
+
 def test_labels_from_a_table(root):
     there = root("images/Claude_Monet/1.png", "images/Frida_Kahlo/2.png")
     (there / "artists.csv").write_text(

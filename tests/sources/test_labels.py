@@ -3,6 +3,7 @@ import pytest
 
 from pipeline.params import LabelTable
 from pipeline.sources.labels import read_labels
+from pipeline.sources.tree import FolderTree
 
 CSV = 'name,genre,born\nClaude Monet,Impressionism,1840\nFrida Kahlo,"Surrealism, Naïve Art",1907\n'
 
@@ -19,7 +20,7 @@ def labels(tmp_path):
             name = "artists.parquet"
             table.to_parquet(tmp_path / name)
         defaults = {"table": name, "key": "name", "column": "genre"}
-        return read_labels(LabelTable(**(defaults | params)), tmp_path, list(folders))
+        return read_labels(LabelTable(**(defaults | params)), [FolderTree(tmp_path)], list(folders))
 
     return read
 
@@ -155,9 +156,13 @@ def test_the_byte_order_mark_of_spreadsheets(labels):
 def test_files_that_are_no_table(tmp_path, refused, name, data):
     (tmp_path / name).write_bytes(data)
     with refused(str(tmp_path / name), "cannot be read as a table"):
-        read_labels(LabelTable(table=name, key="name", column="genre"), tmp_path, ["x"])
+        read_labels(
+            LabelTable(table=name, key="name", column="genre"), [FolderTree(tmp_path)], ["x"]
+        )
 
 
 def test_a_missing_table(tmp_path, refused):
     with refused(str(tmp_path / "t.csv"), "is missing", "source.labels.table"):
-        read_labels(LabelTable(table="t.csv", key="name", column="genre"), tmp_path, ["x"])
+        read_labels(
+            LabelTable(table="t.csv", key="name", column="genre"), [FolderTree(tmp_path)], ["x"]
+        )

@@ -1,0 +1,104 @@
+"""A tree of files, so that a source need not know whether they lie on disk or in an archive."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import unicodedata
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import IO
+
+# What reading a file may raise: it is gone, not permitted, or damaged within its archive.
+UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
+
+
+class Tree(ABC):
+    """Files known by paths relative to the root, "/" between parts; "." is the root.
+
+    Names are as they are stored. What begins with "." is not visible.
+    """
+
+    @abstractmethod
+    def where(self, path: str) -> str:
+        """`path` as a message names it."""
+
+    @abstractmethod
+    def is_file(self, path: str) -> bool: ...
+
+    @abstractmethod
+    def is_folder(self, path: str) -> bool: ...
+
+    @abstractmethod
+    def folders(self, path: str) -> list[str]:
+        """The names of the visible folders in the folder `path`, sorted."""
+
+    @abstractmethod
+    def files(self, path: str) -> list[str]:
+        """The paths of the visible files below the folder `path`, sorted part by part."""
+
+    @abstractmethod
+    def open(self, path: str) -> IO[bytes]:
+        """The file `path`, to be read and to be closed. Errors: those in UNREADABLE."""
+
+    def read(self, path: str) -> bytes:
+        """The file's bytes; none where it cannot be read: it is then rejected like an empty one."""
+        try:
+            with self.open(path) as file:
+                return file.read()
+        except UNREADABLE:
+            return b""
+
+
+class FolderTree(Tree):
+    """A folder on disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def where(self, path: str) -> str:
+        return str(self.root / path)
+
+    def is_file(self, path: str) -> bool:
+        try:
+            return (self.root / path).is_file()
+        except OSError:  # a name that is too long
+            return False
+
+    def is_folder(self, path: str) -> bool:
+        return (self.root / path).is_dir()
+
+    def folders(self, path: str) -> list[str]:
+        return sorted(p.name for p in (self.root / path).iterdir() if p.is_dir() and shown(p.name))
+
+    def files(self, path: str) -> list[str]:
+        return [p.relative_to(self.root).as_posix() for p in visible_files(self.root / path)]
+
+    def open(self, path: str) -> IO[bytes]:
+        return (self.root / path).open("rb")
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """All below `folder` that is no folder, sorted; what begins with "." is left out."""
+    found: list[Path] = []
+    for top, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(top, name) for name in files if not name.startswith(".")]
+    return sorted(found)
+
+
+def shown(folder: str) -> bool:
+    """Whether a folder of this name is visible: macOS puts __MACOSX into archives."""
+    return not folder.startswith((".", "__MACOSX"))
+
+
+def text(name: str) -> str:
+    """A file name that can be written as UTF-8: what is none becomes U+FFFD."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def last(path: str) -> str:
+    """The last part of `path` in one Unicode form: archives made on macOS have another."""
+    return unicodedata.normalize("NFC", text(path.rpartition("/")[2]))
