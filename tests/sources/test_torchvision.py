@@ -218,8 +218,10 @@ def test_copies_that_are_missing_or_damaged(stored, tmp_path, refused):
         read(root, "CIFAR10")
 
 
-def test_fewer_labels_than_pictures(stored, refused):
+def test_labels_that_do_not_fit_the_pictures(stored, refused):
     root = stored("MNIST")
-    (root / "MNIST/raw/t10k-labels-idx1-ubyte").write_bytes(idx(targets(TEST - 1)))
-    with refused("test part of MNIST has 4 pictures, but 3 labels"):
-        read(root, "MNIST")
+    for count, shift, last in ((TEST - 1, 0, 2), (TEST, 10, 13)):
+        wrong = idx(targets(count) + np.uint8(shift))
+        (root / "MNIST/raw/t10k-labels-idx1-ubyte").write_bytes(wrong)
+        with refused(f"test part of MNIST has 4 pictures, but {count} labels, 0 to {last}"):
+            read(root, "MNIST")
