@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ import numpy as np
 from pipeline.errors import UserError
 from pipeline.params import DescribedSource
 from pipeline.sources.picture import Picture
-from pipeline.sources.tree import text
+from pipeline.sources.tree import one_form, text
 
 # The names of the splits, as folders above the classes or as cells of a table.
 SPLITS = {
@@ -59,7 +58,7 @@ def to_labels(cell: object, separator: str | None) -> tuple[str, ...]:
         parts = [str(part) for part in cell if part is not None]
     else:
         parts = [] if cell is None or cell != cell else [str(cell)]  # NaN is nothing
-    stripped = (unicodedata.normalize("NFC", part).strip() for part in parts)
+    stripped = (one_form(part).strip() for part in parts)
     return tuple(dict.fromkeys(part for part in stripped if part))
 
 

@@ -29,9 +29,8 @@ def huggingface_pictures(params: HuggingFaceSource, root: Path) -> Iterator[Pict
         raise UserError(f"{folder} is not a folder: source.root names one, source.name a set")
     where = params.name or str(folder)
     try:
-        opened = _open(params, folder)
+        opened, folders = _open(params, folder)
         for name, split in sorted(_splits(params, sorted(opened), where).items()):
-            folders = [folder] if params.name is None else _caches()
             yield from _pictures(params, opened[name], name, split, folders)
     except UserError:
         raise
@@ -42,30 +41,27 @@ def huggingface_pictures(params: HuggingFaceSource, root: Path) -> Iterator[Pict
         ) from None
 
 
-def _open(params: HuggingFaceSource, folder: Path) -> Mapping[str, Any]:
+def _open(params: HuggingFaceSource, folder: Path) -> tuple[Mapping[str, Any], list[Path]]:
+    """split -> rows, with the columns that are wanted, and where files that they name may lie."""
     import datasets  # here, for it takes seconds: the other sources do without
 
     if params.name is None:
         opened = datasets.load_dataset(str(folder), params.config, streaming=True)
+        folders = [folder]
     else:
         opened = datasets.load_dataset(params.name, params.config, revision=params.revision)
+        folders = [Path(datasets.config.HF_DATASETS_CACHE), Path(constants.HF_HUB_CACHE)]
     where, there = params.name or str(folder), next(iter(opened.values())).features
     if there is None:
         raise UserError(f"{where} has no columns that datasets can tell: is it whole?")
     wanted = [name for name in (params.image, *params.labels, params.artist) if name]
     check_columns(wanted, list(there), where=where)
     encoded = datasets.Image(decode=False)
-    return {
+    parts = {
         name: part.select_columns(list(dict.fromkeys(wanted))).cast_column(params.image, encoded)
         for name, part in opened.items()
     }
-
-
-def _caches() -> list[Path]:
-    """Where datasets keeps what it downloads and unpacks."""
-    import datasets
-
-    return [Path(datasets.config.HF_DATASETS_CACHE), Path(constants.HF_HUB_CACHE)]
+    return parts, folders
 
 
 def _splits(params: HuggingFaceSource, there: list[str], where: str) -> Mapping[str, str | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -64,31 +63,21 @@ def _describe(params: TableSource, table: Table, row: Row, index: int, path: str
 
 
 def _paths(params: TableSource, table: Table, cells: list[str], tree: Tree) -> list[str]:
-    """The path in the tree that each cell means, whatever the Unicode form of its name."""
-
-    def there(path: str) -> bool:
-        return not path.startswith(("/", "../")) and tree.is_file(path)
-
+    """The path in the tree that each cell means."""
     top = params.root if params.root is not None else posixpath.dirname(params.file)
-    paths = [posixpath.normpath(posixpath.join(top, cell)) for cell in cells]
-    if not all(there(path) for path in paths):
-        names = {_one_form(path): path for path in tree.files(".")}
-        paths = [path if there(path) else names.get(_one_form(path), path) for path in paths]
-    if missing := [cell for cell, path in zip(cells, paths, strict=True) if not there(path)]:
+    paths = tree.find([posixpath.normpath(posixpath.join(top, cell)) for cell in cells])
+    if missing := [cell for cell, path in zip(cells, paths, strict=True) if path is None]:
         raise UserError(
             f"{table.where} names {len(missing)} files in {params.image} that are not in "
             f"{tree.where(top)}: {_first(missing)}: source.root says what the paths are relative to"
         )
-    if twice := [path for path, count in Counter(paths).items() if count > 1]:
+    found = [path for path in paths if path is not None]
+    if twice := [path for path, count in Counter(found).items() if count > 1]:
         raise UserError(
             f"{table.where} lists {len(twice)} paths more than once: {_first(twice)}: keep one row "
             "of each; several labels go into one cell, with source.separator, or several columns"
         )
-    return paths
-
-
-def _one_form(path: str) -> str:
-    return unicodedata.normalize("NFC", path)
+    return found
 
 
 def _first(names: list[str]) -> str:

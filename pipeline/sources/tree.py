@@ -8,6 +8,7 @@ import unicodedata
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -50,6 +51,18 @@ class Tree(ABC):
                 return file.read()
         except UNREADABLE:
             return b""
+
+    def find(self, paths: Sequence[str]) -> list[str | None]:
+        """Each file's path as it is stored, in whatever Unicode form; None for one not there."""
+        found = [
+            path if not path.startswith(("/", "../")) and self.is_file(path) else None
+            for path in paths
+        ]
+        if None in found:
+            stored = {one_form(path): path for path in self.files(".")}
+            pairs = zip(found, paths, strict=True)
+            found = [path or stored.get(one_form(wanted)) for path, wanted in pairs]
+        return found
 
 
 class FolderTree(Tree):
@@ -100,5 +113,10 @@ def text(name: str) -> str:
 
 
 def last(path: str) -> str:
-    """The last part of `path` in one Unicode form: archives made on macOS have another."""
-    return unicodedata.normalize("NFC", text(path.rpartition("/")[2]))
+    """The last part of `path`, as it is shown and compared."""
+    return one_form(text(path.rpartition("/")[2]))
+
+
+def one_form(name: str) -> str:
+    """A name in one Unicode form: archives made on macOS have another."""
+    return unicodedata.normalize("NFC", name)
