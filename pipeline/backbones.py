@@ -26,7 +26,6 @@ from pipeline.errors import UserError
 from pipeline.models import loading_model, save_model
 
 PACKAGED = "tf_efficientnet_lite0"
-UNTRAINED = "nothing, its weights are random"
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def make_backbone(name: str, weights: str, *, pretrained_dir: Path, seed: int) -
     elif weights == "imagenet":
         state, trained_on = _imagenet(name)
     elif weights == "random":
-        state, trained_on = trunk.state_dict(), UNTRAINED
+        state, trained_on = trunk.state_dict(), "nothing, its weights are random"
     else:
         state, trained_on = (
             _from_file(weights, pretrained_dir),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import perf_counter, thread_time
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -16,27 +15,14 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from pipeline.epochs import Epoch
+
 Array = NDArray[np.floating[Any]]
 
 # Parameter -> whether a value will do, and what must be: `fit` checks, as scikit-learn asks.
 Bounds = Mapping[str, tuple[Callable[[Any], bool], str]]
 
 THRESHOLD = 0.5  # `predict` gives a sample each label above it, where there may be several
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One row of a training history.
-
-    `loss` is the mean over the epoch, each batch's before its step. The accuracies are hit@1 after
-    the epoch: the share of samples whose top-scoring class is (one of) the true one(s).
-    """
-
-    epoch: int  # from 1, counting on through the members of an ensemble
-    loss: float
-    accuracy: float
-    validation_accuracy: float | None  # None without validation data
-    member: int = 1
 
 
 class Samples(NamedTuple):
@@ -161,8 +147,3 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def hit_at_1(scores: Array, targets: NDArray[Any]) -> float:
-    """Share of rows whose highest score stands where `targets` has a 1."""
-    return float(targets[np.arange(len(targets)), scores.argmax(axis=1)].mean())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.estimator import Epoch
+from pipeline.epochs import Epoch
 from pipeline.tables import replacing
 
 HISTORY = ["repeat", "epoch", "loss", "accuracy", "validation_accuracy", "member"]

@@ -17,23 +17,12 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
+from pipeline.accuracy import hits
 from pipeline.predictions import Predictions
 
 Array = NDArray[Any]
 
 THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
-
-
-def best_run(metrics: dict[str, dict[str, float]]) -> str:
-    """The run with the highest validation accuracy; of equal ones the first."""
-    return max(metrics, key=lambda name: metrics[name]["validation_accuracy"])
-
-
-def hits(predictions: Predictions) -> NDArray[np.bool_]:
-    """(R, N): whether the top class is (one of) the picture's classes, hit@1."""
-    top = predictions.scores.argmax(2)  # (R, N)
-    found: NDArray[np.bool_] = predictions.targets[np.arange(top.shape[1]), top] == 1
-    return found
 
 
 def chosen(predictions: Predictions, threshold: float) -> NDArray[np.bool_]:

@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
+from pipeline.accuracy import best_run
 from pipeline.backbones import Backbone
 from pipeline.console import run
 from pipeline.decomposition import StreamingPCA, load_pca
 from pipeline.errors import UserError
 from pipeline.extraction import Execution, Extractor
 from pipeline.images import PictureError
-from pipeline.metrics import best_run
 from pipeline.networks import TrainedNetwork
 from pipeline.parallel import ordered_map
 from pipeline.pixels import decode_pixels, to_vectors

@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from pipeline.augmentation import PrincipalColours, augmentation, mixed
 from pipeline.checkpoints import Checkpoint
 from pipeline.distributed import World
-from pipeline.estimator import Epoch, hit_at_1
+from pipeline.epochs import Epoch, hit_at_1
 from pipeline.params import CnnRun
 from pipeline.schedules import learning_rate
 

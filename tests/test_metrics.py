@@ -2,15 +2,14 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from pipeline.estimator import hit_at_1
+from pipeline.accuracy import best_run, hits
+from pipeline.epochs import hit_at_1
 from pipeline.metrics import (
     across_folds,
-    best_run,
     bootstrap_interval,
     by_threshold,
     chosen,
     confusion,
-    hits,
     per_class,
     resampled_interval,
     summarize,

@@ -13,7 +13,8 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
-from pipeline.estimator import Bounds, Classifier, Epoch, Samples, hit_at_1
+from pipeline.epochs import Epoch, hit_at_1
+from pipeline.estimator import Bounds, Classifier, Samples
 from pipeline.nn.convnet import POOLS
 from pipeline.nn.initialization import DEVIATIONS
 from pipeline.nn.layers import Array

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline.accuracy import hits
 from pipeline.console import progress, run
 from pipeline.errors import UserError
 from pipeline.folds import assign_folds
 from pipeline.histories import write_history
 from pipeline.inputs import Inputs, read_inputs
-from pipeline.metrics import hits
 from pipeline.parallel import forked_map
 from pipeline.params import Run, load_params, named
 from pipeline.predictions import predictions_table, read_predictions, write_predictions

@@ -11,16 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pipeline.accuracy import hits
 from pipeline.checkpoints import Checkpoint, training_digest
 from pipeline.cnns.registry import parameters
 from pipeline.console import progress, run
 from pipeline.devices import choose_device, choose_precision
 from pipeline.distributed import World
+from pipeline.epochs import Epoch
 from pipeline.errors import UserError
-from pipeline.estimator import Epoch
 from pipeline.histories import write_history
 from pipeline.inputs import PixelInputs, read_pixel_inputs
-from pipeline.metrics import hits
 from pipeline.networks import TrainedNetwork, make_network, phases
 from pipeline.parallel import cores
 from pipeline.params import CnnRun, load_params, named

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.accuracy import hits
 from pipeline.console import run
-from pipeline.metrics import across_folds, by_threshold, confusion, hits, per_class, summarize
+from pipeline.metrics import across_folds, by_threshold, confusion, per_class, summarize
 from pipeline.params import load_params
 from pipeline.predictions import Predictions, read_folds, read_predictions
 from pipeline.tables import Shards, read_csv, replacing

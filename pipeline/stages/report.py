@@ -13,9 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipeline import charts, page
-from pipeline.backbones import UNTRAINED
+from pipeline.accuracy import best_run
 from pipeline.console import run
-from pipeline.metrics import best_run
 from pipeline.models import read_tensor
 from pipeline.params import Params, load_params
 from pipeline.predictions import Predictions, read_predictions
@@ -234,7 +233,7 @@ def compose(params: Params, results: Results) -> str:
         rejected_shown=page.REJECTED_SHOWN,
         classes_shown=page.CLASSES_SHOWN,
         backbone=results.backbone,
-        untrained=results.backbone["trained_on"] == UNTRAINED,
+        untrained=results.backbone["weights"] == "random",
         layer=results.pca["layer"],
         components=results.pca["components"],
         variance_kept=results.variance["cumulative"].max(),

@@ -6,8 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+from pipeline.accuracy import hits
 from pipeline.console import run
-from pipeline.metrics import hits
 from pipeline.params import load_params, named
 from pipeline.predictions import (
     predictions_table,

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from pipeline.console import progress, run
+from pipeline.epochs import hit_at_1
 from pipeline.errors import UserError
-from pipeline.estimator import hit_at_1
 from pipeline.inputs import Inputs, read_inputs
 from pipeline.parallel import forked_map
 from pipeline.params import Run, load_params, named
