@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,9 +53,28 @@ class _Quiet:
 _quiet = _Quiet()
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A picture as it is used, and what its file said.
+
+    format, mode: Pillow's names, before the conversion. unread_exif: there is an EXIF block, but no
+    tag in it can be read, so that an orientation in it is lost.
+    """
+
+    rgb: Image.Image
+    format: str
+    mode: str
+    unread_exif: bool
+
+
 def decode_rgb(
     data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int | None = None
 ) -> Image.Image:
+    """The `rgb` of `decode`."""
+    return decode(data, max_pixels=max_pixels, at_least=at_least).rgb
+
+
+def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int | None = None) -> Decoded:
     """Decode one picture (the first frame) as RGB, turned as its EXIF orientation says.
 
     at_least: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, no side below this.
@@ -76,7 +96,12 @@ def decode_rgb(
             if at_least is not None:
                 image.draft(None, (at_least, at_least))  # without effect on other formats
             image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+            return Decoded(
+                rgb=_to_rgb(ImageOps.exif_transpose(image)),
+                format=image.format or "",
+                mode=image.mode,
+                unread_exif=bool(image.info.get("exif")) and not image.getexif(),
+            )
     except PictureError:
         raise
     except UnidentifiedImageError:
