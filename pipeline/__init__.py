@@ -5,7 +5,8 @@
                        └─ cnn@NAME ──────────────────────────────┘
 
 `dvc.yaml` holds the paths, `params.yaml` the knobs. To read the code, follow the data:
-`sources/` and `ingestion.py` (pictures), `splitting.py`, `backbones.py`; `preparation.py`,
+`sources/`, `ingestion.py` and `spool.py` (pictures), `selection.py`, `splitting.py`, `audit.py`
+with `findings.py` and `hashing.py` (what is wrong with them), `backbones.py`; `preparation.py`,
 `inference.py`, `extraction.py`, `vectors.py` and `incremental.py` (features: pictures made ready, a
 fast network, both in step, what is kept, what is missing); `decomposition.py` and `rows.py`
 (components), `pixels.py`, `inputs.py` (what classifiers see); `estimator.py` (what they share),

@@ -4,93 +4,167 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
 from pipeline.errors import UserError
-from pipeline.images import PictureError, decode_rgb
+from pipeline.hashing import perceptual_hash
+from pipeline.images import PictureError, decode
 from pipeline.parallel import ordered_map
 from pipeline.sources.picture import Picture
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Accepted:
-    """A picture that decodes. image_id: the first 16 hex digits of its bytes' SHA-256."""
+    """A picture that decodes, without its bytes.
 
-    picture: Picture
+    image_id: the first 16 hex digits of its bytes' SHA-256. path, labels, artist, split: as in
+    `Picture`. width, height: pixels, as seen after the EXIF orientation. format, mode, unread_exif:
+    as in `Decoded`. hash: its perceptual hash, None where it is flat or none was asked for.
+    """
+
     image_id: str
-    width: int  # pixels, as seen after the EXIF orientation
+    path: str
+    labels: tuple[str, ...]
+    artist: str | None
+    split: str | None
+    width: int
     height: int
+    format: str
+    mode: str
+    unread_exif: bool
+    hash: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Rejection:
-    """A picture that is not used. reason: "unreadable", "duplicate" or "label conflict"."""
+    """A picture that is not used.
+
+    reason: "unreadable", "too small", "duplicate" or "label conflict". across: it is a copy,
+    and the source puts it and the picture that is kept into different parts of the split.
+    """
 
     path: str
     reason: str
     detail: str
+    across: bool = False
 
 
-@dataclass
-class Screening:
-    """Passes pictures on and remembers what it rejected.
+@dataclass(frozen=True)
+class Screened:
+    """What is used and what is not, whatever the order of the source.
 
-    A copy of a picture with the same labels is dropped. Under other labels both the copy and the
-    original are label conflicts; as the original has then been passed on, `conflicting` names the
-    image_ids to leave out in the end.
+    accepted: by image_id. rejections: by path. offered: pictures per label, rejected included.
     """
 
-    max_pixels: int
-    rejections: list[Rejection] = field(default_factory=list)
-    conflicting: set[str] = field(default_factory=set)
-    offered: Counter[str] = field(default_factory=Counter)  # pictures per label, rejected included
-    _first: dict[str, Picture] = field(default_factory=dict)  # image_id -> its first copy, no data
+    accepted: list[Accepted]
+    rejections: list[Rejection]
+    offered: Counter[str]
 
-    def screen(self, pictures: Iterable[Picture]) -> Iterator[Accepted]:
-        """The pictures to keep, in order, but for `conflicting`."""
-        inspect = partial(_inspect, max_pixels=self.max_pixels)
-        for picture, result in ordered_map(inspect, pictures):
-            self.offered.update(picture.labels)
-            if isinstance(result, Rejection):
-                self.rejections.append(result)
-            elif first := self._first.get(result.image_id):
-                self._copy(picture, first, result.image_id)
-            else:
-                self._first[result.image_id] = Picture(b"", picture.path, picture.labels)
-                yield result
-
-    def _copy(self, picture: Picture, first: Picture, image_id: str) -> None:
-        if set(picture.labels) == set(first.labels):
-            self.rejections.append(Rejection(picture.path, "duplicate", f"of {first.path}"))
-            return
-        for one, other in [(picture, first), (first, picture)]:
-            if one is picture or image_id not in self.conflicting:
-                detail = f"{', '.join(one.labels)}; as {', '.join(other.labels)} in {other.path}"
-                self.rejections.append(Rejection(one.path, "label conflict", detail))
-        self.conflicting.add(image_id)
-
-    def check(self) -> None:
-        """Raise `UserError` when no picture, one class only, or not every class is left."""
-        first = self._first.items()
-        kept = {label for i, p in first if i not in self.conflicting for label in p.labels}
+    def check(self, required: Collection[str]) -> None:
+        """Raise `UserError` when there is no picture, or none left of a class in `required`."""
         if not self.offered:
             raise UserError("no pictures found: put them into the class folders of ingest.input")
-        vanished = sorted(set(self.offered) - set(kept))
+        vanished = sorted(set(required) - {label for p in self.accepted for label in p.labels})
         if vanished:
             raise UserError(
                 f"no usable picture is left of {', '.join(map(repr, vanished))} "
                 f"({self.offered[vanished[0]]} rejected): data/rejected.csv says why"
             )
-        if len(kept) < 2:
-            raise UserError(f"only one class, {next(iter(kept))!r}: classification needs two")
 
 
-def _inspect(picture: Picture, *, max_pixels: int) -> tuple[Picture, Accepted | Rejection]:
+@dataclass
+class Screening:
+    """Passes the bytes of pictures on and remembers the rest.
+
+    max_pixels: above, a picture is not decoded. shortest_side: below, in pixels, it is too small.
+    hashes: whether perceptual hashes are wanted.
+    """
+
+    max_pixels: int
+    shortest_side: int = 0
+    hashes: bool = True
+    _offered: Counter[str] = field(default_factory=Counter)
+    _rejections: list[Rejection] = field(default_factory=list)
+    _copies: dict[str, list[Accepted]] = field(default_factory=dict)  # by image_id
+
+    def screen(self, pictures: Iterable[Picture]) -> Iterator[tuple[str, bytes]]:
+        """image_id and bytes of each picture that can be used, when it comes for the first time."""
+        inspect = partial(
+            _inspect,
+            max_pixels=self.max_pixels,
+            shortest_side=self.shortest_side,
+            hashes=self.hashes,
+        )
+        for picture, result in ordered_map(inspect, pictures):
+            self._offered.update(picture.labels)
+            if isinstance(result, Rejection):
+                self._rejections.append(result)
+            elif result.image_id in self._copies:
+                self._copies[result.image_id].append(result)
+            else:
+                self._copies[result.image_id] = [result]
+                yield result.image_id, picture.data
+
+    def result(self) -> Screened:
+        """What was found, after the last picture.
+
+        Of copies with the same labels one is kept: in a split that the source prescribes the one in
+        the test, else validation, then training; of these the one whose path comes first. Copies
+        under different labels are all label conflicts.
+        """
+        accepted, rejections = [], list(self._rejections)
+        for image_id in sorted(self._copies):
+            copies = sorted(self._copies[image_id], key=_preference)
+            if len({frozenset(copy.labels) for copy in copies}) == 1:
+                accepted.append(copies[0])
+                rejections += [_duplicate(copy, copies[0]) for copy in copies[1:]]
+            else:
+                rejections += [_conflict(copy, copies) for copy in copies]
+        return Screened(
+            accepted, sorted(rejections, key=lambda r: (r.path, r.detail)), self._offered
+        )
+
+
+def _preference(copy: Accepted) -> tuple[int, str]:
+    return ("test", "validation", "train", None).index(copy.split), copy.path
+
+
+def _duplicate(copy: Accepted, kept: Accepted) -> Rejection:
+    there, here = kept.split or "train", copy.split or "train"
+    parts = "" if there == here else f"; it is in {there}, this one in {here}"
+    return Rejection(copy.path, "duplicate", f"of {kept.path}{parts}", there != here)
+
+
+def _conflict(copy: Accepted, copies: list[Accepted]) -> Rejection:
+    others = (c for c in copies if set(c.labels) != set(copy.labels))
+    other = min(others, key=lambda c: c.path)
+    detail = f"{', '.join(copy.labels)}; as {', '.join(other.labels)} in {other.path}"
+    return Rejection(copy.path, "label conflict", detail)
+
+
+def _inspect(
+    picture: Picture, *, max_pixels: int, shortest_side: int, hashes: bool
+) -> tuple[Picture, Accepted | Rejection]:
     try:
-        image = decode_rgb(picture.data, max_pixels=max_pixels)
+        image = decode(picture.data, max_pixels=max_pixels)
     except PictureError as error:
         return picture, Rejection(picture.path, "unreadable", str(error))
-    image_id = hashlib.sha256(picture.data).hexdigest()[:16]
-    return picture, Accepted(picture, image_id, image.width, image.height)
+    width, height = image.rgb.size
+    if min(width, height) < shortest_side:
+        detail = f"{width} x {height} pixels, shortest_side is {shortest_side}"
+        return picture, Rejection(picture.path, "too small", detail)
+    return picture, Accepted(
+        image_id=hashlib.sha256(picture.data).hexdigest()[:16],
+        path=picture.path,
+        labels=picture.labels,
+        artist=picture.artist,
+        split=picture.split,
+        width=width,
+        height=height,
+        format=image.format,
+        mode=image.mode,
+        unread_exif=image.unread_exif,
+        hash=perceptual_hash(image.rgb) if hashes else None,
+    )

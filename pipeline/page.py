@@ -30,7 +30,6 @@ from pipeline.predictions import Predictions
 TEMPLATE = "page.html.jinja"
 THUMBNAIL_SIDE = 168  # pixels; a thumbnail is about 8 kB, so 2 x 96 of them stay below 2 MB
 FILTERS_WIDTH = 480  # pixels, about
-REJECTED_SHOWN = 20
 CLASSES_SHOWN = 40  # in a figure; the CSV files have all
 POINTS_SHOWN = 500  # of a curve
 PACKAGES = (
@@ -86,6 +85,23 @@ def chart_json(chart: Figure) -> Markup:
 def versions() -> dict[str, str]:
     """Python and the packages that decide the figures."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def stored(audit: dict[str, Any]) -> str:
+    """What reports/audit.json says of sizes, formats and colour modes, to end a sentence."""
+    width, height = (_sides(audit[side]) for side in ("width", "height"))
+    counts = []
+    for of in ("formats", "modes"):
+        totals = {name: sum(splits.values()) for name, splits in audit[of].items()}
+        often = sorted(totals, key=lambda name: (-totals[name], name))
+        counts.append(", ".join(f"{totals[name]} {name}" for name in often))
+    return f"{width} pixels wide and {height} high, stored as {'; '.join(counts)}"
+
+
+def _sides(found: dict[str, int]) -> str:
+    if found["least"] == found["most"]:
+        return str(found["most"])
+    return f"{found['least']} to {found['most']} (median {found['median']})"
 
 
 def thumbnail_uri(data: bytes) -> str:

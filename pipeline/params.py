@@ -181,8 +181,18 @@ Source = (
 )
 
 
+class Select(Section):
+    classes: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | Literal["all"]
+    least_per_class: PositiveInt | OffOr
+    per_class: PositiveInt | OffOr
+    balance: bool
+    sample: PositiveInt | OffOr
+    shortest_side: PositiveInt | OffOr
+    seed: Seed
+
+
 class Split(Section):
-    by: Literal["picture", "artist"]
+    by: Literal["picture", "artist", "given"]
     validation: Fraction
     test: Fraction
     seed: Seed
@@ -194,11 +204,24 @@ class Split(Section):
         return self
 
 
+class Audit(Section):
+    near_duplicates: Annotated[int, Field(ge=0, le=12)] | OffOr
+    leakage: Literal["list", "error"]
+
+    @model_validator(mode="after")
+    def _leaks_are_sought(self) -> Audit:
+        if self.leakage == "error" and self.near_duplicates == "none":
+            raise ValueError("leakage: error needs near_duplicates, such as 4")
+        return self
+
+
 class Ingest(Section):
     input: str
     source: Annotated[Source, Field(discriminator="kind")]
     max_megapixels: Annotated[float, Field(gt=0, le=178)]  # Pillow refuses more
+    select: Select
     split: Split
+    audit: Audit
 
 
 # ---------------------------------------------------------------- weights, features, pca
@@ -610,6 +633,7 @@ def _explain(error: ValidationError, data: Any) -> str:
 
 def _message(text: str) -> str:
     text = text.removeprefix("Value error, ").removeprefix("Input ")
+    text = text.replace("a valid tuple", "a list")  # what YAML has
     text = text.partition(" or instance of ")[0]  # … a valid dictionary or instance of Params
     return text[0].lower() + text[1:]
 

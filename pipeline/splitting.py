@@ -23,8 +23,11 @@ def split_pictures(
 ) -> list[str]:
     """A split for each picture, none empty, each label with a training picture.
 
-    Errors: `UserError` when that cannot be, or when the split is by artist and one is unknown.
+    Errors: `UserError` when that cannot be, when the split is by artist and one is unknown, or when
+    it is to be `given` and the source does not prescribe it.
     """
+    if params.by == "given":
+        _check_given(given)
     by_artist = params.by == "artist"
     if by_artist and (unknown := list(artists).count(None)):
         raise UserError(
@@ -54,6 +57,21 @@ def split_pictures(
     if untrained := sorted({label for row in labels for label in row} - trained):
         raise UserError(f"the class {untrained[0]!r} has no training picture: move some to train/")
     return splits
+
+
+def _check_given(given: Sequence[str | None]) -> None:
+    """Every picture has a part, and there are training and test pictures."""
+    advice = "let the source prescribe it (README.md shows how), or split by picture"
+    if open_ := list(given).count(None):
+        raise UserError(
+            f"ingest.split.by is given, but the source prescribes no split for {open_} of "
+            f"{len(given)} pictures: {advice}"
+        )
+    if missing := [part for part in ("train", "test") if part not in given]:
+        raise UserError(
+            f"ingest.split.by is given, but the source prescribes no {missing[0]} part, only "
+            f"{' and '.join(sorted({part for part in given if part}))}: {advice}"
+        )
 
 
 def artists_apart(artists: Sequence[str | None], splits: Sequence[str]) -> bool:

@@ -1,6 +1,8 @@
 """What several test modules use: pictures as bytes, and the form of a user's error."""
 
+import csv
 import io
+import json
 from contextlib import contextmanager
 
 import numpy as np
@@ -9,6 +11,9 @@ from PIL import Image
 from project import Project
 
 from pipeline.errors import UserError
+from pipeline.params import Ingest
+from pipeline.stages.ingest import ingest
+from pipeline.tables import Shards
 
 
 @pytest.fixture
@@ -60,6 +65,71 @@ def picture(encode):
         return encode(coarse.resize(size, Image.Resampling.BICUBIC))
 
     return paint
+
+
+@pytest.fixture
+def root(tmp_path, picture):
+    """`root({"a/1.png": 7, …})`: a folder of files; a number stands for a picture of its own."""
+
+    def make(files):
+        for name, content in files.items():
+            path = tmp_path / "raw" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture(content) if isinstance(content, int) else content)
+        return tmp_path / "raw"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ingest_params():
+    """Parameters of the stage ingest for a folder: the sections' entries that differ."""
+
+    def make(root, *, source=(), megapixels=100, select=(), audit=(), split=()):
+        everything = dict.fromkeys(("least_per_class", "per_class", "sample"), "none")
+        everything |= {"classes": "all", "balance": False, "shortest_side": "none", "seed": 0}
+        return Ingest(
+            input=str(root),
+            source={"kind": "folder", **dict(source)},
+            max_megapixels=megapixels,
+            select=everything | dict(select),
+            split={"by": "picture", "validation": 0.2, "test": 0.2, "seed": 0} | dict(split),
+            audit={"near_duplicates": 4, "leakage": "list"} | dict(audit),
+        )
+
+    return make
+
+
+@pytest.fixture
+def ingested(tmp_path, ingest_params):
+    """Run the stage's function on a folder -> (rows by path, rejected rows, summary)."""
+
+    def run(root, **params):
+        out = tmp_path / "out"
+        files = [out / "images", out / "rejected.csv", out / "audit.json", out / "audit"]
+        summary = ingest(ingest_params(root, **params), *files)
+        assert sorted(out.iterdir()) == sorted(files)
+        shards = Shards(out / "images")
+        rows = {row["image"]["path"]: row for row in shards.read(shards.schema.names).to_pylist()}
+        return rows, csv_rows(out / "rejected.csv"), summary
+
+    return run
+
+
+@pytest.fixture
+def audited(tmp_path):
+    """The audit that `ingested` left -> (audit.json, name of a CSV file -> its rows)."""
+
+    def read():
+        tables = {f.stem: csv_rows(f) for f in (tmp_path / "out" / "audit").iterdir()}
+        return json.loads((tmp_path / "out" / "audit.json").read_text("utf-8")), tables
+
+    return read
+
+
+def csv_rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="session")

@@ -1,50 +1,15 @@
 import csv
 import hashlib
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from pipeline.ingestion import Screening
-from pipeline.params import Ingest
+from pipeline.sources import SOURCES
+from pipeline.sources.folder import folder_pictures
 from pipeline.sources.picture import Picture
-from pipeline.stages.ingest import ingest
 from pipeline.tables import Shards
-
-
-@pytest.fixture
-def root(tmp_path, picture):
-    """`root({"a/1.png": 7, …})`: a folder of files; a number stands for a picture of its own."""
-
-    def make(files):
-        for name, content in files.items():
-            path = tmp_path / "raw" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(picture(content) if isinstance(content, int) else content)
-        return tmp_path / "raw"
-
-    return make
-
-
-@pytest.fixture
-def ingested(tmp_path):
-    """Run the stage's function on a folder -> (rows by path, rejected rows, summary)."""
-
-    def run(root, *, source=(), megapixels=100, **split):
-        split = {"by": "picture", "validation": 0.2, "test": 0.2, "seed": 0} | split
-        params = Ingest(
-            input=str(root),
-            source={"kind": "folder", **dict(source)},
-            max_megapixels=megapixels,
-            split=split,
-        )
-        rejected = tmp_path / "out" / "rejected.csv"
-        summary = ingest(params, tmp_path / "out" / "images", rejected)
-        assert {path.name for path in (tmp_path / "out").iterdir()} == {"images", "rejected.csv"}
-        shards = Shards(tmp_path / "out" / "images")
-        rows = {row["image"]["path"]: row for row in shards.read(shards.schema.names).to_pylist()}
-        return rows, rejections(tmp_path), summary
-
-    return run
 
 
 def rejections(tmp_path):
@@ -81,7 +46,10 @@ def test_rows(root, ingested, picture, tmp_path):
         "split_by": "picture",
         "artists_apart": False,
     }
-    assert summary == "ingest: 20 pictures of 2 classes: 12 train, 4 validation, 4 test"
+    assert summary.splitlines() == [
+        "ingest: 20 pictures of 2 classes: 12 train, 4 validation, 4 test",
+        f"ingest: 2 findings in {tmp_path / 'out' / 'audit.json'}",  # the classes are small
+    ]
 
 
 def test_a_second_run_is_identical(root, ingested, tmp_path):
@@ -94,6 +62,35 @@ def test_a_second_run_is_identical(root, ingested, tmp_path):
     first = contents()
     assert len(first) > 1
     assert contents() == first
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_the_order_of_the_source_does_not_matter(root, ingested, tmp_path, monkeypatch, given):
+    """Copies, conflicts and what cannot be decoded included, and with a random selection."""
+    files = {**classes("a", "b", "c", each=40), "a/copy.png": 1, "b/copy.png": 1001}
+    files |= {"b/other.png": 2, "c/other.png": 2, "c/empty.png": b"", "a/text.png": b"text"}
+    if given:
+        files = {
+            f"{'test' if i % 3 == 0 else 'train'}/{path}": content
+            for i, (path, content) in enumerate(files.items())
+        }
+    there = root(files)
+    found = []
+    for seed in range(3):
+
+        def shuffled(params, folder, seed=seed):
+            pictures = list(folder_pictures(params, folder))
+            order = np.random.default_rng(seed).permutation(len(pictures))
+            return (pictures[i] for i in order)
+
+        monkeypatch.setitem(SOURCES, "folder", shuffled)
+        ingested(there, select={"per_class": 30, "sample": 70})
+        out = tmp_path / "out"
+        found.append({p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()})
+    assert found[0] == found[1] == found[2]
+    ids = Shards(out / "images").read(["image_id"])["image_id"].to_pylist()
+    assert ids == sorted(ids)
+    assert len(ids) == 70
 
 
 def test_the_size_after_orientation(root, ingested, encode):
@@ -119,6 +116,7 @@ def test_unreadable_files(root, ingested, picture):
     details = {row["path"]: row["detail"] for row in rejected}
     assert details["a/empty.png"] == "empty, or cannot be read"
     assert details["a/notes, of a.txt"] == "not an image"
+    assert [row["path"] for row in rejected] == sorted(bad)
     assert "truncated" in details["b/truncated é.png"]
     assert "ingest: 3 rejected (3 unreadable), listed in" in summary
 
@@ -160,7 +158,9 @@ def test_a_duplicate_across_given_splits_stays_in_one(root, ingested):
     files["train/a/leak.png"] = 0  # is test/a/00.png
     rows, rejected, _ = ingested(root(files))
     assert rows["test/a/00.png"]["split"] == "test"
-    assert paths(rejected, "duplicate") == {"train/a/leak.png"}
+    assert [(row["path"], row["reason"], row["detail"]) for row in rejected] == [
+        ("train/a/leak.png", "duplicate", "of test/a/00.png; it is in test, this one in train")
+    ]
 
 
 def test_given_splits_are_kept_and_validation_drawn(root, ingested, tmp_path):
@@ -190,7 +190,7 @@ def test_split_by_artist(root, ingested, tmp_path):
         for artist in range(20)
         for i in range(3)
     }
-    rows, _, summary = ingested(root(files), source={"artist": "^(.+)_"}, by="artist")
+    rows, _, summary = ingested(root(files), source={"artist": "^(.+)_"}, split={"by": "artist"})
     sides = {(row["artist"], row["split"]) for row in rows.values()}
     assert len(sides) == len({artist for artist, _ in sides}) == 20
     assert "60 pictures of 2 classes by 20 artists: 36 train, 12 validation, 12 test" in summary
@@ -201,9 +201,9 @@ def test_split_by_artist(root, ingested, tmp_path):
 def test_split_by_artist_without_artists(root, ingested, refused):
     there = root({**classes("a", "b"), "a/monet_1.png": 900})
     with refused("ingest.split.by is artist", "21 of 21 pictures", "source.artist"):
-        ingested(there, by="artist")
+        ingested(there, split={"by": "artist"})
     with refused("20 of 21 pictures"):
-        ingested(there, by="artist", source={"artist": "^(.+)_"})
+        ingested(there, split={"by": "artist"}, source={"artist": "^(.+)_"})
 
 
 def test_too_few_artists(root, ingested, refused):
@@ -211,7 +211,7 @@ def test_too_few_artists(root, ingested, refused):
     with refused(
         "validation split is empty (20 pictures by 2 artists)", "more artists", "ingest.split"
     ):
-        ingested(root(files), source={"artist": "^(.+)_"}, by="artist")
+        ingested(root(files), source={"artist": "^(.+)_"}, split={"by": "artist"})
 
 
 def test_a_class_that_vanished(root, ingested, tmp_path, refused):
@@ -266,7 +266,82 @@ def test_a_failure_leaves_the_images_of_before(root, ingested, tmp_path, refused
     with refused("no usable picture is left of 'c'"):
         ingested(root({"c/1.png": b""}))
     assert {p.name: p.read_bytes() for p in (tmp_path / "out" / "images").iterdir()} == before
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"images", "rejected.csv"}
+    left = {p.name for p in (tmp_path / "out").iterdir()}
+    assert left == {"images", "rejected.csv", "audit", "audit.json"}
+
+
+def test_pictures_that_are_too_small(root, ingested, picture):
+    files = {"a/small.png": picture(1, size=(40, 15)), "b/narrow.png": picture(2, size=(15, 40))}
+    rows, rejected, summary = ingested(
+        root({**classes("a", "b"), **files}), select={"shortest_side": 16}
+    )
+    assert set(rows) == set(classes("a", "b"))  # 24 x 16
+    assert [(row["path"], row["reason"], row["detail"]) for row in rejected] == [
+        ("a/small.png", "too small", "40 x 15 pixels, shortest_side is 16"),
+        ("b/narrow.png", "too small", "15 x 40 pixels, shortest_side is 16"),
+    ]
+    assert "2 rejected (2 too small)" in summary
+
+
+def test_a_selection(root, ingested, refused):
+    files = classes("a", "b", "c", each=20)
+    there = root({**files, "d/empty.png": b"", "e/1.png": 5000})
+    with refused("no usable picture is left of 'd'"):
+        ingested(there)
+    rows, _, summary = ingested(there, select={"classes": ["b", "a"], "per_class": 15})
+    assert sorted(label for row in rows.values() for label in row["labels"]) == 15 * ["a"] + 15 * [
+        "b"
+    ]
+    assert "31 left out (21 classes, 10 per_class) by ingest.select" in summary
+    rows, *_ = ingested(there, select={"least_per_class": 2})  # of d there is none
+    assert set(rows) == set(files)
+    with refused("names 'c ', which is no class", "closest is 'c'"):
+        ingested(there, select={"classes": ["a", "c "]})
+
+
+def test_a_given_split_has_to_be_there(root, ingested, refused):
+    with refused("ingest.split.by is given", "no split for 20 of 20 pictures", "README.md"):
+        ingested(root(classes("a", "b")), split={"by": "given"})
+
+
+@pytest.mark.parametrize(("part", "missing"), [("train", "test"), ("test", "train")])
+def test_a_part_of_a_given_split_is_missing(root, ingested, refused, part, missing):
+    files = {f"{part}/{path}": n for path, n in classes("a", "b").items()}
+    files |= {f"val/{path}": n + 50 for path, n in classes("a", "b").items()}
+    with refused(f"prescribes no {missing} part, only {part} and validation"):
+        ingested(root(files), split={"by": "given"})
+
+
+def test_a_given_split_without_validation(root, ingested):
+    train = {f"train/{path}": n for path, n in classes("a", "b", each=20).items()}
+    test = {f"test/{path}": n + 50 for path, n in classes("a", "b").items()}
+    *_, summary = ingested(root(train | test), split={"by": "given"})
+    assert "32 train, 8 validation, 20 test" in summary
+
+
+def test_leakage_is_an_error_where_asked(root, ingested, tmp_path, refused, audited, encode):
+    files = {f"train/{path}": n for path, n in classes("a", "b", each=20).items()}
+    files |= {f"test/{path}": n + 50 for path, n in classes("a", "b").items()}
+    there = root(files)
+    for i in range(4):
+        with Image.open(there / f"train/a/0{i}.png") as image:
+            root({f"test/a/copy{i}.png": encode(image.resize((48, 32)))})
+    rows, *_ = ingested(there)
+    audit, tables = audited()
+    assert audit["near_duplicates"] == {"within": 0, "across": 4, "leaks": 4}
+    before = {p.name: p.read_bytes() for p in (tmp_path / "out" / "images").iterdir()}
+    with refused(
+        "ingest.audit.leakage is error, and 4 pairs of near copies",
+        "test/a/copy1.png (test) and train/a/01.png (train); ", "; …",
+        "reports/audit/near_duplicates.csv",
+    ):  # fmt: skip
+        ingested(there, audit={"leakage": "error"})
+    assert audited() == (audit, tables)  # the list is there
+    assert {p.name: p.read_bytes() for p in (tmp_path / "out" / "images").iterdir()} == before
+    assert {row["path"] for row in tables["near_duplicates"]} == {
+        f"test/a/copy{i}.png" for i in range(4)
+    }
+    assert rows.keys() >= {"test/a/copy0.png", "train/a/00.png"}
 
 
 def test_several_labels_in_any_order_are_no_conflict(picture):
@@ -277,18 +352,25 @@ def test_several_labels_in_any_order_are_no_conflict(picture):
         Picture(picture(2), "3", ("a",)),
         Picture(picture(2), "4", ("a", "b")),
     ]
-    accepted = list(screening.screen(offered))
-    assert [a.picture.path for a in accepted] == ["1", "3"]
-    assert [(r.path, r.reason) for r in screening.rejections] == [
+    passed = [image_id for image_id, _ in screening.screen(offered)]
+    screened = screening.result()
+    assert [(p.path, p.image_id) for p in screened.accepted] == [("1", passed[0])]
+    assert [(r.path, r.reason) for r in screened.rejections] == [
         ("2", "duplicate"),
-        ("4", "label conflict"),
         ("3", "label conflict"),
+        ("4", "label conflict"),
     ]
-    assert screening.conflicting == {accepted[1].image_id}
-    screening.check()
+    assert screened.offered == {"a": 4, "b": 3}
+    screened.check({"a", "b"})
 
 
-def test_the_order_is_that_of_the_source(picture):
-    offered = [Picture(picture(i, size=(200 - i, 9)), str(i), ("a",)) for i in range(150)]
-    accepted = Screening(max_pixels=10_000).screen(offered)
-    assert [a.picture.path for a in accepted] == [p.path for p in offered]
+def test_of_copies_the_one_in_the_test_is_kept(picture):
+    screening = Screening(max_pixels=1000)
+    splits = {"1": "train", "2": "validation", "4": "test", "3": "test", "0": None}
+    offered = [Picture(picture(1), path, ("a",), split=split) for path, split in splits.items()]
+    assert len(list(screening.screen(offered))) == 1
+    screened = screening.result()
+    assert [p.path for p in screened.accepted] == ["3"]
+    assert [(r.path, r.across) for r in screened.rejections] == [
+        ("0", True), ("1", True), ("2", True), ("4", False),
+    ]  # fmt: skip

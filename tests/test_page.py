@@ -49,6 +49,19 @@ def test_a_comparison_by_hand():
     assert (found["difference"], found["low"], found["high"]) == pytest.approx(expected, abs=1e-4)
 
 
+def test_how_the_pictures_are_stored():
+    counts = {"train": 5, "validation": 0, "test": 2}
+    audit = {
+        "width": {"least": 48, "median": 90, "most": 96},
+        "height": {"least": 72, "median": 72, "most": 72},
+        "formats": {"GIF": {"train": 1}, "JPEG": counts},
+        "modes": {"RGB": counts, "P": {"train": 1}},
+    }
+    assert page.stored(audit) == (
+        "48 to 96 (median 90) pixels wide and 72 high, stored as 7 JPEG, 1 GIF; 7 RGB, 1 P"
+    )
+
+
 def test_samples_take_each_class_in_turn():
     labels = [["a"]] * 50 + [["b"]] * 3 + [["c"]]
     chosen = page.choose_samples(labels, 9, rng=np.random.default_rng(0))

@@ -84,11 +84,22 @@ launcher: python
 ingest:
   input: data/raw
 {GENERATED}  max_megapixels: 100
+  select:
+    classes: all
+    least_per_class: none
+    per_class: none
+    balance: false
+    sample: none
+    shortest_side: none
+    seed: 0
   split:
     by: picture
     validation: 0.15
     test: 0.2
     seed: 1
+  audit:
+    near_duplicates: 4
+    leakage: list
 features:
   backbone: resnet50
   weights: imagenet
@@ -224,6 +235,20 @@ def test_values_do_not_change(written):
         ("pictures: 40", "pictures: 15", ["ingest.source.pictures: found 15", "16"]),
         ("painters: 8", "painters: 30", ["ingest.source", "at least 2 * painters = 60"]),
         ("validation: 0.15", "validation: 0.8", ["ingest.split", "must be below 1"]),
+        (
+            "classes: all",
+            "classes: a",
+            ["ingest.select.classes: found 'a'", "should be a list or should be 'all'"],
+        ),
+        ("classes: all", "classes: [a, 1]", ["select.classes.1: found 1", "valid string"]),
+        ("sample: none\n    short", "sample: 0\n    short", ["select.sample: found 0", "'none'"]),
+        ("by: picture", "by: file", ["split.by: found 'file'", "'picture', 'artist' or 'given'"]),
+        ("near_duplicates: 4", "near_duplicates: 20", ["audit.near_duplicates: found 20", "12"]),
+        (
+            "near_duplicates: 4\n    leakage: list",
+            "near_duplicates: none\n    leakage: error",
+            ["ingest.audit: ", "leakage: error needs near_duplicates"],
+        ),
         ("  snn:", "  a/b:", ["classifiers.a/b: found 'a/b'", "[A-Za-z0-9]"]),
         ("  snn:", "  ../x:", ["classifiers.../x: found '../x'"]),
         (RUN + MORE[: MORE.index("cnns")], "", ["classifiers: found nothing", "dictionary"]),
@@ -311,7 +336,7 @@ def test_wrong_values_of_the_other_sources(written, refused, source, parts):
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        (TEXT.replace("    seed: 1\n", "    seed: 1\n    seed: 2\n"), ["line 16", '"seed"']),
+        (TEXT.replace("    seed: 1\n", "    seed: 1\n    seed: 2\n"), ["line 24", '"seed"']),
         ("ingest: [", ["line 1 is not valid YAML"]),
         ("ingest:\n\tinput: x", ["line 2 is not valid YAML"]),
         ("ingest: !!python/object:os.system x", ["line 1 is not valid YAML", "tag"]),

@@ -76,7 +76,7 @@ def test_every_part_is_there(page_and_events):
     page, _ = page_and_events
     titles = page.locator("h2").all_inner_texts()
     assert titles == [
-        "Runs", "Data", "Features", "Training", "First filters", "Sweeps", "Classes",
+        "Runs", "Data", "Audit", "Features", "Training", "First filters", "Sweeps", "Classes",
         "Confusion", "Most confidently wrong", "How this was made",
     ]  # fmt: skip
     assert page.locator("tr.best").count() == 1
@@ -85,7 +85,8 @@ def test_every_part_is_there(page_and_events):
         "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
     )
     assert loaded
-    assert "notes <b>.txt" in page.locator("details", has_text="not used").first.text_content()
+    assert "Files that cannot be decoded: 1. They are not used." in page.inner_text("main")
+    assert page.locator("details", has_text="notes <b>.txt").count() == 1
 
 
 def test_the_confusion_follows_the_chosen_run(page_and_events):

@@ -3,7 +3,14 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from pipeline.splitting import assign_splits, sole_artists, split_by_artist, split_by_picture
+from pipeline.params import Split
+from pipeline.splitting import (
+    assign_splits,
+    sole_artists,
+    split_by_artist,
+    split_by_picture,
+    split_pictures,
+)
 
 SHARES = {"validation": 0.15, "test": 0.2}
 
@@ -181,3 +188,31 @@ def test_a_missing_part_is_drawn_by_artist():
 def test_nothing_to_draw_from(artists):
     given = ["test"] * 4
     assert assign_splits([("a",)] * 4, artists, given, **SHARES, rng=rng()) == given
+
+
+def split_as_given(given):
+    params = Split(by="given", **SHARES, seed=0)
+    labels = [("a",), ("b",)] * (len(given) // 2)
+    return split_pictures(labels, [None] * len(given), given, params)
+
+
+def test_a_split_that_is_to_be_given_is_kept():
+    given = ["train", "train", "validation", "validation", "test", "test"] * 4
+    assert split_as_given(given) == given
+    splits = split_as_given(["train"] * 40 + ["test"] * 10)
+    assert Counter(splits) == {"train": 34, "validation": 6, "test": 10}
+    assert splits[40:] == ["test"] * 10
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ([None] * 4, ["no split for 4 of 4 pictures"]),
+        (["train", "test", None, "test"], ["no split for 1 of 4 pictures"]),
+        (["train", "train", "validation", "train"], ["no test part, only train and validation"]),
+        (["test"] * 4, ["no train part, only test"]),
+    ],
+)
+def test_a_split_that_is_to_be_given_is_not(refused, given, parts):
+    with refused("ingest.split.by is given, but the source prescribes", *parts):
+        split_as_given(given)

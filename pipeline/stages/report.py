@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ class Results:
     """What the page is made of, read from the files named in `dvc.yaml`."""
 
     images: Shards
-    rejected: pd.DataFrame
+    audit: dict[str, Any]
     backbone: dict[str, Any]
     pca: dict[str, Any]
     variance: pd.DataFrame
@@ -47,7 +46,7 @@ def read_results(params: Params, paths: list[Path]) -> Results:
     """Read the files in the order of the stage's arguments."""
     (
         images_dir,
-        rejected_file,
+        audit_file,
         predictions_dir,
         stacked_dir,
         backbone_file,
@@ -70,7 +69,7 @@ def read_results(params: Params, paths: list[Path]) -> Results:
     pairs = {name: read_csv(confusion_dir / f"{name}.csv", dtype=str) for name in runs}
     return Results(
         images=Shards(images_dir),
-        rejected=read_csv(rejected_file, dtype=str),
+        audit=read_json(audit_file),
         backbone=read_json(backbone_file),
         pca=read_json(pca_file),
         variance=read_csv(variance_file),
@@ -228,9 +227,8 @@ def compose(params: Params, results: Results) -> str:
         source="painted by the pipeline itself"
         if source == "generated"
         else f"from {params.ingest.input}",
-        rejected=results.rejected.to_dict("records"),
-        reasons=Counter(results.rejected["reason"]),
-        rejected_shown=page.REJECTED_SHOWN,
+        audit=results.audit,
+        stored=page.stored(results.audit),
         classes_shown=page.CLASSES_SHOWN,
         backbone=results.backbone,
         untrained=results.backbone["weights"] == "random",
