@@ -10,8 +10,9 @@ import zipfile
 import datasets
 import pandas as pd
 import pytest
+from pydantic import TypeAdapter
 
-from pipeline.params import Ingest
+from pipeline.params import Ingest, Source
 from pipeline.sources import SOURCES
 from pipeline.sources.picture import Picture
 
@@ -163,13 +164,8 @@ def test_the_same_pictures_from_an_imagefolder(tmp_path, pictures):
 
 
 def check(root, pictures, source):
-    source = Ingest(
-        input=str(root),
-        source=source,
-        max_megapixels=1,
-        split={"by": "picture", "validation": 0.2, "test": 0.2, "seed": 0},
-    ).source
-    found = list(SOURCES[source.kind](source, root))
+    params = TypeAdapter(Source).validate_python(source)
+    found = list(SOURCES[params.kind](params, root))
     facts = [(p.data, p.labels, p.artist, p.split) for p in found]
     assert facts == [(p.data, p.labels, p.artist, p.split) for p in pictures]
     assert len({p.path for p in found}) == len(found)
