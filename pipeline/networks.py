@@ -190,8 +190,9 @@ def phases(run: CnnRun, network: nn.Sequential) -> list[Phase]:
 
 def _trunk(transfer: Transfer, pretrained_dir: Path, seed: int) -> tuple[Trunk, nn.Module]:
     backbone = make_backbone(
-        transfer.backbone, transfer.weights, pretrained_dir=pretrained_dir, seed=seed
-    )
+        transfer.backbone, transfer.weights, pretrained_dir=pretrained_dir, seed=seed,
+        section="architecture",
+    )  # fmt: skip
     recipe = backbone.recipe
     with torch.inference_mode():
         pooled = backbone.pooled(torch.zeros(1, 3, recipe.input_size, recipe.input_size))

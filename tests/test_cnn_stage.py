@@ -133,10 +133,13 @@ def test_a_frozen_trunk_with_a_new_head_and_its_last_layers(project):
     [
         ({"architecture": "resnet2O"}, ["cnns.lenet: ", "'resnet2O' is unknown", "resnet20"]),
         ({"architecture": "vgg16"}, ["12 x 12 pixels", "32"]),
-        ({"architecture": {"backbone": "resnet5", "weights": "random"}}, ["resnet5", "resnet50"]),
+        (
+            {"architecture": {"backbone": "resnet5", "weights": "random"}},
+            ["cnns.lenet: architecture.backbone 'resnet5'", "resnet50"],
+        ),
         (
             {"architecture": {"backbone": "resnet18", "weights": "none.pth"}},
-            ["cnns.lenet: ", "none.pth"],
+            ["cnns.lenet: architecture.weights is 'none.pth'", "packaged"],
         ),
         ({"device": "cuda:3"}, ["cuda:3", "use auto or cpu"]),
         ({"batch_size": 1000}, ["batch_size is 1000", "lower it"]),
