@@ -18,6 +18,7 @@ from torch.nn import functional as F  # noqa: N812
 from pipeline.backbones import make_backbone
 from pipeline.cnns.airbench import PatchWhitening
 from pipeline.cnns.registry import build_network
+from pipeline.devices import choose_precision
 from pipeline.errors import UserError
 from pipeline.models import loading_model, save_model
 from pipeline.params import CnnRun, Transfer
@@ -221,11 +222,12 @@ class TrainedNetwork:
     multilabel: bool
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, H, W, C) -> (N, L) probabilities, in float32 on the CPU; rows sum to 1 unless
-        `multilabel`."""
+        """(N, H, W, C) -> (N, L) probabilities, on the CPU in the run's precision; rows sum to 1
+        unless `multilabel`."""
+        device = torch.device("cpu")
         return probabilities(
-            self.network, pixels, multilabel=self.multilabel, device=torch.device("cpu"),
-            dtype=torch.float32,
+            self.network, pixels, multilabel=self.multilabel, device=device,
+            dtype=choose_precision(self.run.precision, device),
         )  # fmt: skip
 
     def save(self, path: Path, **provenance: Any) -> None:
