@@ -21,6 +21,7 @@ from pipeline.epochs import Epoch
 from pipeline.errors import UserError
 from pipeline.histories import write_history
 from pipeline.inputs import PixelInputs, read_pixel_inputs
+from pipeline.models import megabytes
 from pipeline.networks import TrainedNetwork, make_network, phases
 from pipeline.parallel import cores
 from pipeline.params import CnnRun, load_params, named
@@ -145,6 +146,7 @@ def main() -> None:
         "seconds": seconds,
         "seconds_per_epoch": round(float(np.median([s for r in repeats for s in r.seconds])), 3),
         "parameters": count,
+        "megabytes": megabytes(model_path),
         "residual_norms": [],
     }
     with replacing(training_file) as temporary:

@@ -203,7 +203,7 @@ def compose(params: Params, results: Results) -> str:
         best=best_run(results.metrics),
         baseline=baseline,
         seconds=dict(seconds(results).itertuples(index=False)),
-        sizes={name: training["parameters"] for name, training in results.training.items()},
+        training=results.training,
         folds=results.folds.pivot(index="run", columns="metric", values=["mean", "sd"]),
         fold_counts=dict(results.folds[["run", "folds"]].itertuples(index=False)),
         sweeps={
