@@ -32,6 +32,7 @@ THUMBNAIL_SIDE = 168  # pixels; a thumbnail is about 8 kB, so 2 x 96 of them sta
 FILTERS_WIDTH = 480  # pixels, about
 REJECTED_SHOWN = 20
 CLASSES_SHOWN = 40  # in a figure; the CSV files have all
+ROC_SHOWN = 10  # classes; more lines cannot be told apart
 POINTS_SHOWN = 500  # of a curve
 PACKAGES = (
     "numpy",

@@ -85,6 +85,7 @@ def test_every_part_is_there(page_and_events):
         "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
     )
     assert loaded
+    assert page.locator("[data-spec=roc] select").count() == 1
     assert "notes <b>.txt" in page.locator("details", has_text="not used").first.text_content()
 
 

@@ -34,6 +34,7 @@ class Results:
     curves: pd.DataFrame
     per_class: pd.DataFrame
     thresholds: pd.DataFrame
+    roc: pd.DataFrame
     folds: pd.DataFrame  # columns run, metric, mean, sd, folds
     confusion: pd.DataFrame  # columns run, actual, predicted, count
     training: dict[str, dict[str, Any]]  # seconds, parameters, residual_norms, by run
@@ -57,6 +58,7 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         curves_file,
         per_class_file,
         thresholds_file,
+        roc_file,
         folds_file,
         confusion_dir,
         training_dir,
@@ -78,6 +80,7 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         curves=read_csv(curves_file, dtype={"run": str}),
         per_class=read_csv(per_class_file, dtype={"run": str, "class": str}),
         thresholds=read_csv(thresholds_file, dtype={"run": str, "class": str}),
+        roc=read_csv(roc_file, dtype={"run": str, "class": str}),
         folds=read_csv(folds_file, dtype={"run": str}),
         confusion=pd.concat(
             table.value_counts().reset_index().assign(run=name) for name, table in pairs.items()
@@ -134,6 +137,9 @@ def figures(
         },
         "confusion": charts.confusion(confusion, runs, best),
     }
+    if len(results.roc):
+        most = results.roc["class"].isin(shown[: page.ROC_SHOWN])
+        drawn["roc"] = charts.roc(results.roc[most], runs, best)
     if len(results.curves):
         by_run = results.curves.groupby("run", sort=False)
         curves = pd.concat(page.thin(curve, "epoch") for _, curve in by_run)
@@ -232,6 +238,7 @@ def compose(params: Params, results: Results) -> str:
         reasons=Counter(results.rejected["reason"]),
         rejected_shown=page.REJECTED_SHOWN,
         classes_shown=page.CLASSES_SHOWN,
+        roc_shown=page.ROC_SHOWN,
         backbone=results.backbone,
         untrained=results.backbone["weights"] == "random",
         layer=results.pca["layer"],
