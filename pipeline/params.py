@@ -429,6 +429,7 @@ class CnnRun(Section):
     compile: bool = False
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
     threshold: Probability
+    explain: Annotated[int, Field(ge=0, le=96)] = 4
     repeats: Annotated[int, Field(ge=1, le=1000)]
     seed: Seed
 

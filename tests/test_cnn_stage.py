@@ -18,6 +18,7 @@ import pytest
 import safetensors.numpy
 from project import stages_run
 
+from pipeline.accuracy import hits
 from pipeline.predictions import read_predictions
 
 PLAIN = {  # nothing that depends on the number of processes
@@ -56,6 +57,19 @@ def test_predict_gives_what_evaluation_saw(project):
     scores = dict(zip(test.classes, test.scores[0][0], strict=True))
     assert test.image_ids[0] == row["image_id"]
     assert json.loads(shown)[0]["probabilities"] == pytest.approx(scores, abs=5e-3)
+
+
+def test_explained_are_test_pictures_with_their_scores(project):
+    explained = pq.read_table(project.folder / "reports/explanations/small_cnn.parquet").to_pylist()
+    test = read_predictions(project.folder / "data/predictions/small_cnn.parquet", split="test")
+    scores = dict(zip(test.image_ids, test.scores[0], strict=True))
+    right = [row["predicted"] in row["labels"] for row in explained]
+    there = int(hits(test)[0].sum())
+    assert right == [True] * min(4, there) + [False] * min(4, len(scores) - there)
+    for row in explained:
+        assert row["score"] == scores[row["image_id"]].max()
+        assert row["predicted"] == test.classes[scores[row["image_id"]].argmax()]
+        assert np.shape(row["heat"]) == (3, 3)  # of 12 pixels after two poolings
 
 
 def test_kill_9_and_again_gives_the_same(project):

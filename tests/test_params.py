@@ -337,7 +337,7 @@ cnns:
 def test_a_network_and_its_defaults(written):
     run = load_params(written(replace=[("cnns: {}\n", CNN)])).cnns["net"]
     assert run.architecture.finetune.layers == 3
-    assert (run.momentum, run.augment.crop, run.schedule.warmup) == (0.9, 0, 1)
+    assert (run.momentum, run.explain, run.augment.crop, run.schedule.warmup) == (0.9, 4, 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline.console import run
 from pipeline.models import read_tensor
 from pipeline.params import Params, load_params
 from pipeline.predictions import Predictions, read_predictions
-from pipeline.tables import Shards, read_csv, read_json, replacing
+from pipeline.tables import Shards, read_csv, read_file, read_json, replacing
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,11 @@ class Results:
     roc: pd.DataFrame
     folds: pd.DataFrame  # columns run, metric, mean, sd, folds
     confusion: pd.DataFrame  # columns run, actual, predicted, count
-    training: dict[str, dict[str, Any]]  # seconds, parameters, residual_norms, by run
+    training: dict[str, dict[str, Any]]  # what it took and what it made, by run
     sweeps: dict[str, pd.DataFrame]
     comparisons: dict[str, pd.DataFrame]  # of runs under both splits; none without artists
     filters: dict[str, NDArray[np.float32]]  # (n, C, h, w), of the networks that convolve
+    explained: dict[str, list[dict[str, Any]]]  # rows of `explanations.SCHEMA`, of the same
     test: Predictions  # of the best run
 
 
@@ -65,6 +66,7 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         sweeps_dir,
         comparisons_dir,
         cnns_dir,
+        explanations_dir,
     ) = paths
     metrics = read_json(metrics_file)
     runs = list(params.thresholds)
@@ -99,6 +101,11 @@ def read_results(params: Params, paths: list[Path]) -> Results:
             name: read_tensor(cnns_dir / f"{name}.safetensors", first)
             for name in params.cnns
             if (first := read_json(cnns_dir / f"{name}.json")["first_convolution"])
+        },
+        explained={
+            name: rows
+            for name in params.cnns
+            if (rows := read_file(explanations_dir / f"{name}.parquet").to_pylist())
         },
         test=read_predictions(
             (stacked_dir if best in params.stacks else predictions_dir) / f"{best}.parquet",
@@ -173,12 +180,13 @@ def residual_norms(results: Results) -> pd.DataFrame:
 
 def galleries(
     results: Results, params: Params, ids: list[str], labels: list[list[str]]
-) -> dict[str, list[page.Shown]]:
-    """The sample pictures and the most confident mistakes."""
+) -> dict[str, Any]:
+    """The sample pictures, the most confident mistakes, and what each network looked at."""
     rng = np.random.default_rng(params.evaluate.seed)
     samples = [ids[i] for i in page.choose_samples(labels, params.report.samples, rng=rng)]
     mistakes = page.confident_mistakes(results.test, params.report.mistakes)
     wanted = {*samples, *(mistake.image_id for mistake in mistakes)}
+    wanted.update(e["image_id"] for explained in results.explained.values() for e in explained)
     rows = {row["image_id"]: row for row in results.images.take(wanted)}
 
     def shown(image_id: str, *lines: str) -> page.Shown:
@@ -187,7 +195,18 @@ def galleries(
         uri = page.thumbnail_uri(row["image"]["bytes"])
         return page.Shown(uri, row["image"]["path"], (*lines, *artist))
 
+    def looked_at(e: dict[str, Any]) -> page.Shown:
+        verdict = "right" if e["predicted"] in e["labels"] else "wrong"
+        guess = f"{verdict}: {e['predicted']}, {e['score']:.1%}"
+        picture = shown(e["image_id"], guess, f"is {', '.join(e['labels'])}")
+        heat = np.array(e["heat"], np.uint8)
+        data = rows[e["image_id"]]["image"]["bytes"]
+        return replace(picture, beside=page.heat_uri(data, heat))
+
     return {
+        "explained": {
+            name: [looked_at(e) for e in explained] for name, explained in results.explained.items()
+        },
         "samples": [shown(i, ", ".join(rows[i]["labels"])) for i in samples],
         "mistakes": [
             shown(m.image_id, f"{m.guess}, {m.score:.1%}", f"is {', '.join(m.actual)}")
