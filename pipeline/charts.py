@@ -253,6 +253,34 @@ def thresholds(scores: pd.DataFrame, runs: Sequence[str], shown: str) -> Figure:
     )
 
 
+def roc(curves: pd.DataFrame, runs: Sequence[str], shown: str) -> Figure:
+    """The ROC curve of each class, one run at a time.
+
+    curves: columns run, class, auc, false_positive_rate, true_positive_rate. `shown` is the run
+    shown at first.
+    """
+    chosen = alt.param(
+        name="run", value=shown, bind=alt.binding_select(options=list(runs), name="run ")
+    )
+    chance = alt.Chart(pd.DataFrame({"rate": [0, 1]})).mark_line(strokeDash=[5, 4], color="#666")
+    lines = (
+        alt.Chart(curves)
+        .transform_filter("datum.run === run")
+        .mark_line()
+        .encode(
+            x=alt.X("false_positive_rate:Q", title="false positive rate"),
+            y=alt.Y("true_positive_rate:Q", title="true positive rate"),
+            color=alt.Color("class:N", legend=alt.Legend(orient="right")),
+            tooltip=["class:N", alt.Tooltip("auc:Q", title="area", format=".3f")],
+        )
+    )
+    return (
+        alt.layer(chance.encode(x="rate:Q", y="rate:Q"), lines)
+        .add_params(chosen)
+        .properties(width=330, height=330)
+    )
+
+
 def confusion(pairs: pd.DataFrame, runs: Sequence[str], shown: str) -> Figure:
     """Share of each class's pictures by the class that scored highest, one run at a time.
 

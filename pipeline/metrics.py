@@ -15,6 +15,7 @@ from sklearn.metrics import (
     log_loss,
     precision_recall_fscore_support,
     roc_auc_score,
+    roc_curve,
 )
 
 from pipeline.accuracy import hits
@@ -23,6 +24,7 @@ from pipeline.predictions import Predictions
 Array = NDArray[Any]
 
 THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
+FALSE_POSITIVE_RATES = np.linspace(0, 1, 51)
 
 
 def chosen(predictions: Predictions, threshold: float) -> NDArray[np.bool_]:
@@ -117,6 +119,26 @@ def per_class(predictions: Predictions, *, threshold: float) -> dict[str, Array]
     scores = [_precision_recall_f1(predictions.targets, d, None) for d in decisions]
     precision, recall, f1 = (np.mean([s[i] for s in scores], 0).round(4) for i in range(3))
     return {"precision": precision, "recall": recall, "f1": f1, "support": scores[0][3]}
+
+
+def roc(predictions: Predictions) -> dict[str, tuple[float, Array]]:
+    """Class -> area under its ROC curve and true positive rates at FALSE_POSITIVE_RATES.
+
+    Both are means over the repeats (Fawcett 2006, Pattern Recognition Letters 27:861, section 8.1),
+    of the classes that some pictures have and some have not.
+    """
+    curves = {}
+    for name, target, scores in zip(
+        predictions.classes,
+        predictions.targets.T,
+        predictions.scores.transpose(2, 0, 1),
+        strict=True,
+    ):
+        if 0 < target.sum() < len(target):
+            areas = [roc_auc_score(target, s) for s in scores]
+            rates = [np.interp(FALSE_POSITIVE_RATES, *roc_curve(target, s)[:2]) for s in scores]
+            curves[name] = float(np.mean(areas)), np.mean(rates, 0)
+    return curves
 
 
 def confusion(predictions: Predictions) -> list[tuple[str, str]]:

@@ -29,6 +29,11 @@ def save_model(path: Path, tensors: Mapping[str, NDArray[Any]], **stored: Any) -
         temporary.write_text(json.dumps(stored, indent=2, ensure_ascii=False) + "\n", "utf-8")
 
 
+def megabytes(path: Path) -> float:
+    """The size of the tensors that `save_model` wrote, 10^6 bytes."""
+    return round(path.stat().st_size / 1e6, 3)
+
+
 def read_tensor(path: Path, name: str) -> NDArray[Any]:
     """One of the tensors that `save_model` wrote. Errors: `UserError`."""
     try:

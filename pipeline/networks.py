@@ -18,6 +18,7 @@ from torch.nn import functional as F  # noqa: N812
 from pipeline.backbones import make_backbone
 from pipeline.cnns.airbench import PatchWhitening
 from pipeline.cnns.registry import build_network
+from pipeline.devices import choose_precision
 from pipeline.errors import UserError
 from pipeline.models import loading_model, save_model
 from pipeline.params import CnnRun, Transfer
@@ -190,8 +191,9 @@ def phases(run: CnnRun, network: nn.Sequential) -> list[Phase]:
 
 def _trunk(transfer: Transfer, pretrained_dir: Path, seed: int) -> tuple[Trunk, nn.Module]:
     backbone = make_backbone(
-        transfer.backbone, transfer.weights, pretrained_dir=pretrained_dir, seed=seed
-    )
+        transfer.backbone, transfer.weights, pretrained_dir=pretrained_dir, seed=seed,
+        section="architecture",
+    )  # fmt: skip
     recipe = backbone.recipe
     with torch.inference_mode():
         pooled = backbone.pooled(torch.zeros(1, 3, recipe.input_size, recipe.input_size))
@@ -220,11 +222,12 @@ class TrainedNetwork:
     multilabel: bool
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, H, W, C) -> (N, L) probabilities, in float32 on the CPU; rows sum to 1 unless
-        `multilabel`."""
+        """(N, H, W, C) -> (N, L) probabilities, on the CPU in the run's precision; rows sum to 1
+        unless `multilabel`."""
+        device = torch.device("cpu")
         return probabilities(
-            self.network, pixels, multilabel=self.multilabel, device=torch.device("cpu"),
-            dtype=torch.float32,
+            self.network, pixels, multilabel=self.multilabel, device=device,
+            dtype=choose_precision(self.run.precision, device),
         )  # fmt: skip
 
     def save(self, path: Path, **provenance: Any) -> None:

@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.random import Generator
 from numpy.typing import NDArray
+from PIL import Image
 
 from pipeline.charts import Figure
 from pipeline.images import decode_rgb, encode_png, thumbnail_jpeg
@@ -29,8 +30,10 @@ from pipeline.predictions import Predictions
 
 TEMPLATE = "page.html.jinja"
 THUMBNAIL_SIDE = 168  # pixels; a thumbnail is about 8 kB, so 2 x 96 of them stay below 2 MB
+HEAT = (232, 89, 12)  # orange, for what spoke for a class; up to 70 % of it over the grey picture
 FILTERS_WIDTH = 480  # pixels, about
 CLASSES_SHOWN = 40  # in a figure; the CSV files have all
+ROC_SHOWN = 10  # classes; more lines cannot be told apart
 POINTS_SHOWN = 500  # of a curve
 PACKAGES = (
     "numpy",
@@ -48,11 +51,12 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture on the page: a thumbnail as a data URI and the lines below it."""
+    """A picture on the page: a thumbnail as a data URI, one beside it, and the lines below."""
 
     uri: str
     path: str
     lines: tuple[str, ...]
+    beside: str | None = None
 
 
 def render(**context: Any) -> str:
@@ -106,7 +110,22 @@ def _sides(found: dict[str, int]) -> str:
 
 def thumbnail_uri(data: bytes) -> str:
     """An encoded picture -> the data URI of its thumbnail."""
-    jpeg = thumbnail_jpeg(decode_rgb(data), side=THUMBNAIL_SIDE)
+    return _jpeg_uri(decode_rgb(data))
+
+
+def heat_uri(data: bytes, heat: NDArray[np.uint8]) -> str:
+    """An encoded picture in grey with a map (h, w) laid over it -> the thumbnail's data URI."""
+    image = decode_rgb(data)
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    opacity = Image.fromarray(np.rint(0.7 * heat).astype(np.uint8))
+    opacity = opacity.resize(image.size, Image.Resampling.BILINEAR)
+    grey = image.convert("L").convert("RGB")
+    grey.paste(HEAT, None, opacity)
+    return _jpeg_uri(grey)
+
+
+def _jpeg_uri(image: Image.Image) -> str:
+    jpeg = thumbnail_jpeg(image, side=THUMBNAIL_SIDE)
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 

@@ -452,6 +452,7 @@ class CnnRun(Section):
     compile: bool = False
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
     threshold: Probability
+    explain: Annotated[int, Field(ge=0, le=96)] = 4
     repeats: Annotated[int, Field(ge=1, le=1000)]
     seed: Seed
 
@@ -606,6 +607,9 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
 def _explain(error: ValidationError, data: Any) -> str:
     """The first mistake as key, value found and what is allowed; the number of the others."""
     details = error.errors(include_url=False)
+    # Of "a name or a section" a section was meant, so that it is no name explains nothing.
+    meant = [d for d in details if d["type"] != "string_type" or not isinstance(d["input"], dict)]
+    details = meant or details
     details.sort(key=lambda d: d["type"] != "extra_forbidden")  # a misspelt key explains a missing
     first = details[0]
     key = _written(first["loc"], data)
@@ -656,9 +660,9 @@ def _model_at(annotation: Any, loc: tuple[int | str, ...]) -> type[Section]:
     if get_origin(annotation) is dict and loc:
         return _model_at(get_args(annotation)[1], loc[1:])
     if get_origin(annotation) in (Union, types.UnionType):
-        members = [m for m in get_args(annotation) if m is not type(None)]
+        members = [m for m in get_args(annotation) if hasattr(m, "model_fields")]
         for member in members:
-            if loc and "kind" in member.model_fields and loc[0] in _kinds(member):
+            if loc and loc[0] in (member.__name__, *_kinds(member)):
                 return _model_at(member, loc[1:])
         return _model_at(members[0], loc)
     if loc:
@@ -667,7 +671,7 @@ def _model_at(annotation: Any, loc: tuple[int | str, ...]) -> type[Section]:
 
 
 def _kinds(model: type[Section]) -> tuple[str, ...]:
-    return get_args(model.model_fields["kind"].annotation)
+    return get_args(model.model_fields["kind"].annotation) if "kind" in model.model_fields else ()
 
 
 def main() -> None:

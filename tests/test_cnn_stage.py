@@ -18,6 +18,7 @@ import pytest
 import safetensors.numpy
 from project import stages_run
 
+from pipeline.accuracy import hits
 from pipeline.predictions import read_predictions
 
 PLAIN = {  # nothing that depends on the number of processes
@@ -56,6 +57,19 @@ def test_predict_gives_what_evaluation_saw(project):
     scores = dict(zip(test.classes, test.scores[0][0], strict=True))
     assert test.image_ids[0] == row["image_id"]
     assert json.loads(shown)[0]["probabilities"] == pytest.approx(scores, abs=5e-3)
+
+
+def test_explained_are_test_pictures_with_their_scores(project):
+    explained = pq.read_table(project.folder / "reports/explanations/small_cnn.parquet").to_pylist()
+    test = read_predictions(project.folder / "data/predictions/small_cnn.parquet", split="test")
+    scores = dict(zip(test.image_ids, test.scores[0], strict=True))
+    right = [row["predicted"] in row["labels"] for row in explained]
+    there = int(hits(test)[0].sum())
+    assert right == [True] * min(4, there) + [False] * min(4, len(scores) - there)
+    for row in explained:
+        assert row["score"] == scores[row["image_id"]].max()
+        assert row["predicted"] == test.classes[scores[row["image_id"]].argmax()]
+        assert np.shape(row["heat"]) == (3, 3)  # of 12 pixels after two poolings
 
 
 def test_kill_9_and_again_gives_the_same(project):
@@ -133,10 +147,13 @@ def test_a_frozen_trunk_with_a_new_head_and_its_last_layers(project):
     [
         ({"architecture": "resnet2O"}, ["cnns.lenet: ", "'resnet2O' is unknown", "resnet20"]),
         ({"architecture": "vgg16"}, ["12 x 12 pixels", "32"]),
-        ({"architecture": {"backbone": "resnet5", "weights": "random"}}, ["resnet5", "resnet50"]),
+        (
+            {"architecture": {"backbone": "resnet5", "weights": "random"}},
+            ["cnns.lenet: architecture.backbone 'resnet5'", "resnet50"],
+        ),
         (
             {"architecture": {"backbone": "resnet18", "weights": "none.pth"}},
-            ["cnns.lenet: ", "none.pth"],
+            ["cnns.lenet: architecture.weights is 'none.pth'", "packaged"],
         ),
         ({"device": "cuda:3"}, ["cuda:3", "use auto or cpu"]),
         ({"batch_size": 1000}, ["batch_size is 1000", "lower it"]),

@@ -5,6 +5,7 @@ from sklearn import metrics as oracle
 from pipeline.accuracy import best_run, hits
 from pipeline.epochs import hit_at_1
 from pipeline.metrics import (
+    FALSE_POSITIVE_RATES,
     across_folds,
     bootstrap_interval,
     by_threshold,
@@ -12,6 +13,7 @@ from pipeline.metrics import (
     confusion,
     per_class,
     resampled_interval,
+    roc,
     summarize,
 )
 from pipeline.predictions import Predictions
@@ -344,3 +346,36 @@ def test_resampled_interval_by_hand():
     found = resampled_interval(np.array([0.1, 0.3, 0.2]), ratio=0.3)
     assert found == pytest.approx((0.2 - half, 0.2 + half), abs=1e-4)
     assert resampled_interval(np.array([0.5, 0.5]), ratio=0.3) == (0.5, 0.5)
+
+
+def test_roc_by_hand(tiny):
+    """Of four pictures a has one: its scores in order are 0.8 (a), 0.6, 0.2, 0."""
+    found = roc(tiny)
+    assert list(found) == ["a", "b", "c"]
+    area, rates = found["a"]
+    assert area == 1
+    assert (rates == 1).all()  # at no false positive too
+    area, rates = found["b"]  # 0.75, 0.5 (b), 0.3 (b), 0.1: of two others one scores higher
+    assert area == 0.5
+    np.testing.assert_array_equal(rates, FALSE_POSITIVE_RATES >= 0.5)
+
+
+def test_roc_is_a_mean_over_the_repeats_and_leaves_out_what_has_no_curve():
+    """Equal scores make a slope; c has no picture and d no other."""
+    right, level = [[0.9, 0.1, 0.5, 0.5], [0.1, 0.9, 0.5, 0.5]], [[0.5] * 4] * 2
+    found = roc(predictions([[1, 0, 0, 1], [0, 1, 0, 1]], [right, level], multilabel=True))
+    assert list(found) == ["a", "b"]
+    for area, rates in found.values():
+        assert area == 0.75
+        np.testing.assert_allclose(rates, (1 + FALSE_POSITIVE_RATES) / 2)
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_the_areas_are_those_of_the_summary(multilabel):
+    given = random_predictions(multilabel=multilabel)
+    found = roc(given)
+    mean = np.mean([area for area, _ in found.values()])
+    assert mean == pytest.approx(summary(given)["roc_auc"], abs=1e-4)
+    for area, rates in found.values():
+        assert (np.diff(rates) >= 0).all()
+        assert np.trapezoid(rates, FALSE_POSITIVE_RATES) == pytest.approx(area, abs=0.02)

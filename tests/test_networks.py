@@ -110,6 +110,19 @@ def test_mistakes(pictures, tmp_path, refused):
     network, _ = make_network(params, pictures, seed=0, pretrained_dir=tmp_path)
     with refused("finetune.layers is 1000", "the trunk has"):
         phases(params, network)
+    for architecture, part in [
+        (
+            {"backbone": "resnet5", "weights": "random"},
+            "architecture.backbone 'resnet5' is unknown",
+        ),
+        ({"backbone": "resnet18", "weights": "a.pth"}, "architecture.weights is 'a.pth'"),
+        (
+            {"backbone": "resnet18", "weights": "packaged"},
+            "architecture.weights packaged exist for",
+        ),
+    ]:
+        with refused(part):
+            make_network(run(architecture=architecture), pictures, seed=0, pretrained_dir=tmp_path)
     grey = Pictures(pictures.pixels[..., :1], pictures.rows, pictures.targets)
     with refused("resnet18 sees RGB", "pixels.colour: rgb"):
         make_network(params, grey, seed=0, pretrained_dir=tmp_path)

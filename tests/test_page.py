@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from io import BytesIO
 from pathlib import Path
 
 import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from pipeline import charts, page
 from pipeline.params import load_params
@@ -126,6 +129,18 @@ def test_figures_are_bounded_at_any_size():
     many = pd.concat([lumped.assign(run=name) for name in "abcdef"])
     spec = json.loads(page.chart_json(charts.confusion(many, list("abcdef"), "a")))
     assert len(next(iter(spec["datasets"].values()))) == 6 * 40 * 41
+
+
+def test_heat_is_orange_on_a_grey_picture(encode):
+    blue = encode(Image.new("RGB", (600, 300), (0, 0, 255)))
+    heat = np.zeros((2, 4), np.uint8)
+    heat[:, 3] = 255  # at the right
+    uri = page.heat_uri(blue, heat)
+    shown = Image.open(BytesIO(base64.b64decode(uri.partition(",")[2])))
+    assert shown.size == (page.THUMBNAIL_SIDE, page.THUMBNAIL_SIDE // 2)
+    grey, hot = (np.array(shown.getpixel((x, 42))) for x in (5, 163))
+    assert np.ptp(grey) < 8
+    np.testing.assert_allclose(hot, 0.7 * np.array(page.HEAT) + 0.3 * grey, atol=8)
 
 
 def test_no_text_ends_the_script_it_stands_in():

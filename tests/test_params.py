@@ -333,6 +333,56 @@ def test_wrong_values_of_the_other_sources(written, refused, source, parts):
         load_params(written(replace=[(GENERATED, text)]))
 
 
+CNN = """\
+cnns:
+  net:
+    architecture:
+      backbone: resnet18
+      weights: random
+      finetune: {layers: 3, epochs: 1, learning_rate: 0.1}
+    optimizer: sgd
+    learning_rate: 0.1
+    weight_decay: 0.0
+    schedule: {kind: cosine, warmup: 1}
+    batch_size: 8
+    epochs: 1
+    augment: {flip: true}
+    standardize: set
+    balance: none
+    ema: none
+    patience: none
+    precision: auto
+    device: auto
+    threshold: 0.5
+    repeats: 1
+    seed: 0
+"""
+
+
+def test_a_network_and_its_defaults(written):
+    run = load_params(written(replace=[("cnns: {}\n", CNN)])).cnns["net"]
+    assert run.architecture.finetune.layers == 3
+    assert (run.momentum, run.explain, run.augment.crop, run.schedule.warmup) == (0.9, 4, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("weights:", "weight:", ["unknown key cnns.net.architecture.weight:", "'weights'"]),
+        ("      weights: random\n", "", ["weights is missing in cnns.net.architecture: add it"]),
+        ("{layers", "{layer", ["unknown key cnns.net.architecture.finetune.layer:", "'layers'"]),
+        ("warmup", "rise", ["unknown key cnns.net.schedule.rise:", "kind"]),
+        ("cosine", "linear", ["cnns.net.schedule.kind is 'linear'", "'one_cycle'"]),
+        ("{flip", "{flop", ["unknown key cnns.net.augment.flop:", "'flip'"]),
+        ("backbone: resnet18", "backbone: 18", ["cnns.net.architecture.backbone: found 18"]),
+    ],
+)
+def test_wrong_values_of_a_network(written, refused, old, new, parts):
+    assert CNN.count(old) == 1
+    with refused(*parts):
+        load_params(written(replace=[("cnns: {}\n", CNN.replace(old, new))]))
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [

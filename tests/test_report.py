@@ -76,8 +76,9 @@ def test_every_part_is_there(page_and_events):
     page, _ = page_and_events
     titles = page.locator("h2").all_inner_texts()
     assert titles == [
-        "Runs", "Data", "Audit", "Features", "Training", "First filters", "Sweeps", "Classes",
-        "Confusion", "Most confidently wrong", "How this was made",
+        "Runs", "Data", "Audit", "Features", "Training", "First filters",
+        "What the networks looked at", "Sweeps", "Classes", "Confusion", "Most confidently wrong",
+        "How this was made",
     ]  # fmt: skip
     assert page.locator("tr.best").count() == 1
     assert page.locator(".gallery").first.locator("img").count() == 8
@@ -85,6 +86,10 @@ def test_every_part_is_there(page_and_events):
         "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
     )
     assert loaded
+    pairs = page.locator(".pairs figure")
+    assert 4 <= pairs.count() <= 2 * 2 * 4  # of two networks
+    assert all(pairs.nth(i).locator("img").count() == 2 for i in range(pairs.count()))
+    assert page.locator("[data-spec=roc] select").count() == 1
     assert "Files that cannot be decoded: 1. They are not used." in page.inner_text("main")
     assert page.locator("details", has_text="notes <b>.txt").count() == 1
 

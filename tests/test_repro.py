@@ -41,7 +41,10 @@ def test_second_repro_runs_nothing(project):
 
 
 def test_forced_repro_is_byte_identical(project):
-    made = ("data/images", "data/features", "data/components", "data/predictions", "models")
+    made = (
+        "data/images", "data/features", "data/components", "data/predictions", "models",
+        "reports/explanations",
+    )  # fmt: skip
     before = project.digests(*made)
     assert len(before) > 12
     shutil.rmtree(project.folder / "data/features")  # otherwise kept

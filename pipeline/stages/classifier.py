@@ -17,6 +17,7 @@ from pipeline.errors import UserError
 from pipeline.folds import assign_folds
 from pipeline.histories import write_history
 from pipeline.inputs import Inputs, read_inputs
+from pipeline.models import megabytes
 from pipeline.parallel import forked_map
 from pipeline.params import Run, load_params, named
 from pipeline.predictions import predictions_table, read_predictions, write_predictions
@@ -75,12 +76,16 @@ def folds_of(inputs: Inputs, folds: int, seed: int) -> NDArray[np.int64]:
 
 
 def training(repeats: list[TrainedRun]) -> dict[str, Any]:
-    """Seconds of each repeat, parameters of a network, residual norms of each member and class."""
+    """Seconds of each repeat and of an epoch, parameters of a network, residual norms of each
+    member and class."""
     estimators = [trained.estimator for trained in repeats]
+    seconds = [estimator.seconds_ for estimator in estimators]
+    epochs = sum(len(estimator.history_) for estimator in estimators)
     norms = [e.residual_norms_ for e in estimators if hasattr(e, "residual_norms_")]
     shortest = min(map(len, norms), default=0)
     return {
-        "seconds": [round(estimator.seconds_, 3) for estimator in estimators],
+        "seconds": [round(value, 3) for value in seconds],
+        "seconds_per_epoch": round(sum(seconds) / epochs, 4) if epochs else None,
         "parameters": getattr(estimators[0], "n_parameters_", None),
         "residual_norms": np.mean([n[:shortest] for n in norms], 0).round(6).tolist()
         if norms
@@ -112,7 +117,7 @@ def main() -> None:
         **inputs.provenance,
     )
     write_history(history_file, [trained.estimator.history_ for trained in repeats])
-    course = training(repeats)
+    course = {**training(repeats), "megabytes": megabytes(model_path)}
     with replacing(training_file) as temporary:
         temporary.write_text(json.dumps(course) + "\n")
     kept = hits(read_predictions(predictions_path, split="validation")).mean()

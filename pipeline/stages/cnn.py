@@ -1,4 +1,4 @@
-"""Stage cnn@RUN: data/images, data/pixels -> predictions, model, history, training of RUN."""
+"""Stage cnn@RUN: data/images, data/pixels -> predictions, model, history, …, explanations."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from pipeline.devices import choose_device, choose_precision
 from pipeline.distributed import World
 from pipeline.epochs import Epoch
 from pipeline.errors import UserError
+from pipeline.explanations import explain, write_explanations
 from pipeline.histories import write_history
 from pipeline.inputs import PixelInputs, read_pixel_inputs
+from pipeline.models import megabytes
 from pipeline.networks import TrainedNetwork, make_network, phases
 from pipeline.parallel import cores
 from pipeline.params import CnnRun, load_params, named
@@ -106,7 +108,7 @@ def main() -> None:
     name = sys.argv[1]
     (
         images_dir, pixels_dir, pretrained_dir, checkpoints_dir,
-        predictions_path, model_path, history_file, training_file,
+        predictions_path, model_path, history_file, training_file, explanations_path,
     ) = map(Path, sys.argv[2:])  # fmt: skip
     params = named(load_params().cnns, name, section="cnns")
     inputs = read_pixel_inputs(images_dir, pixels_dir)
@@ -145,10 +147,20 @@ def main() -> None:
         "seconds": seconds,
         "seconds_per_epoch": round(float(np.median([s for r in repeats for s in r.seconds])), 3),
         "parameters": count,
+        "megabytes": megabytes(model_path),
         "residual_norms": [],
     }
     with replacing(training_file) as temporary:
         temporary.write_text(json.dumps(training) + "\n")
+    test = inputs.split == "test"
+    explained = explain(
+        network,
+        Pictures(inputs.pixels, np.flatnonzero(test), inputs.targets[test]),
+        inputs.table.filter(test).select(["image_id", "labels"]),
+        repeats[0].scores[test[inputs.split != "train"]],
+        count=params.explain,
+    )
+    write_explanations(explanations_path, explained)
     for repeat in repeats:
         repeat.checkpoint.remove()
     kept = hits(read_predictions(predictions_path, split="validation")).mean()

@@ -12,13 +12,22 @@ import pandas as pd
 
 from pipeline.accuracy import hits
 from pipeline.console import run
-from pipeline.metrics import across_folds, by_threshold, confusion, per_class, summarize
+from pipeline.metrics import (
+    FALSE_POSITIVE_RATES,
+    across_folds,
+    by_threshold,
+    confusion,
+    per_class,
+    roc,
+    summarize,
+)
 from pipeline.params import load_params
 from pipeline.predictions import Predictions, read_folds, read_predictions
 from pipeline.tables import Shards, read_csv, replacing
 
 CURVES = ["loss", "accuracy", "validation_accuracy"]
 FOLDS = ["run", "metric", "mean", "sd", "folds"]
+ROC = ["run", "class", "auc", "false_positive_rate", "true_positive_rate"]
 
 
 def mean_history(name: str, history: pd.DataFrame) -> pd.DataFrame:
@@ -48,11 +57,12 @@ def class_scores(name: str, test: Predictions, scores: dict[str, Any]) -> pd.Dat
 
 def main() -> None:
     images_dir, predictions_dir, stacked_dir, history_dir, *outputs = map(Path, sys.argv[1:])
-    metrics_file, curves_file, classes_file, thresholds_file, folds_file, confusion_dir = outputs
+    metrics_file, curves_file, classes_file, thresholds_file, *outputs = outputs
+    roc_file, folds_file, confusion_dir = outputs
     params = load_params()
     artists = held_out_artists(Shards(images_dir))
     metrics: dict[str, dict[str, float]] = {}
-    curves, classes, thresholds, folds = [], [], [], []
+    curves, classes, thresholds, roc_points, folds = [], [], [], [], []
     with replacing(confusion_dir) as confusions:
         confusions.mkdir()
         for name, threshold in params.thresholds.items():
@@ -79,6 +89,11 @@ def main() -> None:
                 class_scores(name, test, {"threshold": value, **scores})
                 for value, scores in by_threshold(test)
             ]
+            roc_points += [
+                (name, label, area, *point)
+                for label, (area, rates) in roc(test).items()
+                for point in zip(FALSE_POSITIVE_RATES, rates, strict=True)
+            ]
             if name not in params.stacks:
                 curves.append(mean_history(name, read_csv(history_dir / f"{name}.csv")))
             pairs = pd.DataFrame(confusion(test), columns=["actual", "predicted"])
@@ -87,6 +102,7 @@ def main() -> None:
         (curves_file, pd.concat(curves)),
         (classes_file, pd.concat(classes)),
         (thresholds_file, pd.concat(thresholds)),
+        (roc_file, pd.DataFrame(roc_points, columns=ROC).round(4)),
         (folds_file, pd.DataFrame(folds, columns=FOLDS)),
     ):
         with replacing(file) as temporary:

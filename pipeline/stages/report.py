@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from pipeline.console import run
 from pipeline.models import read_tensor
 from pipeline.params import Params, load_params
 from pipeline.predictions import Predictions, read_predictions
-from pipeline.tables import Shards, read_csv, read_json, replacing
+from pipeline.tables import Shards, read_csv, read_file, read_json, replacing
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class Results:
     curves: pd.DataFrame
     per_class: pd.DataFrame
     thresholds: pd.DataFrame
+    roc: pd.DataFrame
     folds: pd.DataFrame  # columns run, metric, mean, sd, folds
     confusion: pd.DataFrame  # columns run, actual, predicted, count
-    training: dict[str, dict[str, Any]]  # seconds, parameters, residual_norms, by run
+    training: dict[str, dict[str, Any]]  # what it took and what it made, by run
     sweeps: dict[str, pd.DataFrame]
     comparisons: dict[str, pd.DataFrame]  # of runs under both splits; none without artists
     filters: dict[str, NDArray[np.float32]]  # (n, C, h, w), of the networks that convolve
+    explained: dict[str, list[dict[str, Any]]]  # rows of `explanations.SCHEMA`, of the same
     test: Predictions  # of the best run
 
 
@@ -56,12 +58,14 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         curves_file,
         per_class_file,
         thresholds_file,
+        roc_file,
         folds_file,
         confusion_dir,
         training_dir,
         sweeps_dir,
         comparisons_dir,
         cnns_dir,
+        explanations_dir,
     ) = paths
     metrics = read_json(metrics_file)
     runs = list(params.thresholds)
@@ -77,6 +81,7 @@ def read_results(params: Params, paths: list[Path]) -> Results:
         curves=read_csv(curves_file, dtype={"run": str}),
         per_class=read_csv(per_class_file, dtype={"run": str, "class": str}),
         thresholds=read_csv(thresholds_file, dtype={"run": str, "class": str}),
+        roc=read_csv(roc_file, dtype={"run": str, "class": str}),
         folds=read_csv(folds_file, dtype={"run": str}),
         confusion=pd.concat(
             table.value_counts().reset_index().assign(run=name) for name, table in pairs.items()
@@ -95,6 +100,11 @@ def read_results(params: Params, paths: list[Path]) -> Results:
             name: read_tensor(cnns_dir / f"{name}.safetensors", first)
             for name in params.cnns
             if (first := read_json(cnns_dir / f"{name}.json")["first_convolution"])
+        },
+        explained={
+            name: rows
+            for name in params.cnns
+            if (rows := read_file(explanations_dir / f"{name}.parquet").to_pylist())
         },
         test=read_predictions(
             (stacked_dir if best in params.stacks else predictions_dir) / f"{best}.parquet",
@@ -133,6 +143,9 @@ def figures(
         },
         "confusion": charts.confusion(confusion, runs, best),
     }
+    if len(results.roc):
+        most = results.roc["class"].isin(shown[: page.ROC_SHOWN])
+        drawn["roc"] = charts.roc(results.roc[most], runs, best)
     if len(results.curves):
         by_run = results.curves.groupby("run", sort=False)
         curves = pd.concat(page.thin(curve, "epoch") for _, curve in by_run)
@@ -166,12 +179,13 @@ def residual_norms(results: Results) -> pd.DataFrame:
 
 def galleries(
     results: Results, params: Params, ids: list[str], labels: list[list[str]]
-) -> dict[str, list[page.Shown]]:
-    """The sample pictures and the most confident mistakes."""
+) -> dict[str, Any]:
+    """The sample pictures, the most confident mistakes, and what each network looked at."""
     rng = np.random.default_rng(params.evaluate.seed)
     samples = [ids[i] for i in page.choose_samples(labels, params.report.samples, rng=rng)]
     mistakes = page.confident_mistakes(results.test, params.report.mistakes)
     wanted = {*samples, *(mistake.image_id for mistake in mistakes)}
+    wanted.update(e["image_id"] for explained in results.explained.values() for e in explained)
     rows = {row["image_id"]: row for row in results.images.take(wanted)}
 
     def shown(image_id: str, *lines: str) -> page.Shown:
@@ -180,7 +194,18 @@ def galleries(
         uri = page.thumbnail_uri(row["image"]["bytes"])
         return page.Shown(uri, row["image"]["path"], (*lines, *artist))
 
+    def looked_at(e: dict[str, Any]) -> page.Shown:
+        verdict = "right" if e["predicted"] in e["labels"] else "wrong"
+        guess = f"{verdict}: {e['predicted']}, {e['score']:.1%}"
+        picture = shown(e["image_id"], guess, f"is {', '.join(e['labels'])}")
+        heat = np.array(e["heat"], np.uint8)
+        data = rows[e["image_id"]]["image"]["bytes"]
+        return replace(picture, beside=page.heat_uri(data, heat))
+
     return {
+        "explained": {
+            name: [looked_at(e) for e in explained] for name, explained in results.explained.items()
+        },
         "samples": [shown(i, ", ".join(rows[i]["labels"])) for i in samples],
         "mistakes": [
             shown(m.image_id, f"{m.guess}, {m.score:.1%}", f"is {', '.join(m.actual)}")
@@ -202,7 +227,7 @@ def compose(params: Params, results: Results) -> str:
         best=best_run(results.metrics),
         baseline=baseline,
         seconds=dict(seconds(results).itertuples(index=False)),
-        sizes={name: training["parameters"] for name, training in results.training.items()},
+        training=results.training,
         folds=results.folds.pivot(index="run", columns="metric", values=["mean", "sd"]),
         fold_counts=dict(results.folds[["run", "folds"]].itertuples(index=False)),
         sweeps={
@@ -230,6 +255,7 @@ def compose(params: Params, results: Results) -> str:
         audit=results.audit,
         stored=page.stored(results.audit),
         classes_shown=page.CLASSES_SHOWN,
+        roc_shown=page.ROC_SHOWN,
         backbone=results.backbone,
         untrained=results.backbone["weights"] == "random",
         layer=results.pca["layer"],

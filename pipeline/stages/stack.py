@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.accuracy import hits
 from pipeline.console import run
+from pipeline.models import megabytes
 from pipeline.params import load_params, named
 from pipeline.predictions import (
     predictions_table,
@@ -45,7 +46,13 @@ def main() -> None:
     write_predictions(stacked_path, table)
     stack.save(model_path)
     seconds = [round(stack.estimator.seconds_, 3)]
-    training = {"seconds": seconds, "parameters": None, "residual_norms": []}
+    training = {
+        "seconds": seconds,
+        "seconds_per_epoch": None,
+        "parameters": None,
+        "megabytes": megabytes(model_path),
+        "residual_norms": [],
+    }
     with replacing(training_file) as temporary:
         temporary.write_text(json.dumps(training) + "\n")
     kept = hits(read_predictions(stacked_path, split="validation")).mean()
