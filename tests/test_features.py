@@ -40,10 +40,17 @@ class Workplace:
         schema = images_schema(classes=["a"])
         write_shards(self.images, schema, [pa.RecordBatch.from_pylist(rows, schema)])
 
-    def run(self, *options: str, launcher: Sequence[str] = ("python",), status: int = 0) -> str:
+    def run(
+        self,
+        *options: str,
+        launcher: Sequence[str] = ("python",),
+        status: int = 0,
+        **variables: str,
+    ) -> str:
         """Both streams of the stage, which must end with `status`."""
         command = [*launcher, *STAGE, *options]
-        return run(*command, folder=self.folder, status=status, PYTHONPATH=str(ROOT))
+        variables["PYTHONPATH"] = str(ROOT)
+        return run(*command, folder=self.folder, status=status, **variables)
 
     def set(self, **values: object) -> None:
         yaml, path = YAML(), self.folder / "params.yaml"
@@ -203,8 +210,8 @@ def test_processes_of_torchrun_make_the_same_rows(place, made_workplace):
 
 def test_more_processes_than_shards(place, picture):
     place.write_images(image_rows(picture, range(20)))
-    output = place.run(launcher=[*TORCHRUN, "2"])
-    assert "features 0/2: 20 x 2400" in output
+    assert "features 0/2: 20 x 2400" in place.run(RANK="0", WORLD_SIZE="2")
+    output = place.run(RANK="1", WORLD_SIZE="2")
     assert "features 1/2: idle, 1 shards are fewer than 2 processes" in output
     assert len(place.rows()) == 20
 
@@ -290,7 +297,7 @@ def test_a_rank_that_dies(place, made_workplace):
     assert re.search(rf"^error: .*images/{paths[1].name} ", output, re.MULTILINE)
     assert f'File "{ROOT}/pipeline' not in output
     paths[1].write_bytes(whole)
-    place.run(launcher=[*TORCHRUN, "2"])
+    place.run()
     assert place.rows() == made_workplace.rows()
 
 

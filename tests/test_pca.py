@@ -185,13 +185,14 @@ def test_a_process_that_dies(place):
     assert not (place / "components").exists()
     assert not list(place.glob(".*"))
     bad.write_bytes(whole)
-    assert "pca: 4 components hold" in run(place, *TORCHRUN, "2")
+    assert "pca: 4 components hold" in run(place)
 
 
 def test_more_processes_than_shards(place):
-    count = len(Shards(place / "images").paths) + 1
-    output = run(place, *TORCHRUN, str(count))
-    assert f"pca {count - 1}/{count}: idle, {count - 1} shards are fewer" in output
+    for path in Shards(place / "images").paths[1:]:
+        path.unlink()
+    output = run(place, *TORCHRUN, "2")
+    assert "pca 1/2: idle, 1 shards are fewer than 2 processes" in output
     assert output.count("pca: 4 components hold") == 1
 
 
