@@ -1,12 +1,18 @@
-"""What several test modules use: pictures as bytes, and the form of a user's error."""
+"""What several test modules use: pictures as bytes, a small project, the form of a user's error."""
 
 import csv
 import io
 import json
+import os
 from contextlib import contextmanager
+
+# Before the libraries read them, and for what the tests start: the processes of the tests share the
+# cores, where threads in each of them would make all of them slower.
+os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 from project import Project
 
@@ -14,6 +20,14 @@ from pipeline.errors import UserError
 from pipeline.params import Ingest
 from pipeline.stages.ingest import ingest
 from pipeline.tables import Shards
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """The tests of a file stay in one process, for their fixtures; those of a project go to any."""
+    for item in items:
+        if "project" not in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture
@@ -133,12 +147,18 @@ def csv_rows(path):
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory):
+def made(tmp_path_factory, worker_id):
     """A small project after its first `dvc repro`, and what that printed. Not to be changed."""
-    project = Project(tmp_path_factory.mktemp("made"))
-    output = project.run("dvc", "repro")
-    project.commit("results")
-    return project, output
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "made"
+    printed = folder.with_suffix(".txt")
+    with FileLock(folder.with_suffix(".lock")):  # one of the test processes makes it for all
+        if not printed.exists():
+            project = Project(folder)
+            output = project.run("dvc", "repro")
+            project.commit("results")
+            printed.write_text(output, "utf-8")
+    return Project.at(folder), printed.read_text("utf-8")
 
 
 @pytest.fixture

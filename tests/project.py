@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from processes import run
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +53,12 @@ class Project:
     def copy(self, folder: Path) -> Project:
         """The same project in another folder, its cache included."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        project = object.__new__(Project)
+        return Project.at(folder)
+
+    @classmethod
+    def at(cls, folder: Path) -> Project:
+        """The project that is in `folder`."""
+        project = object.__new__(cls)
         project.folder = folder
         return project
 
@@ -69,13 +73,7 @@ class Project:
 
     def run(self, *command: str, status: int = 0) -> str:
         """Run a command there; its output, both streams. The exit status must be `status`."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(
-            command, cwd=self.folder, env={**os.environ, "PATH": path}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
-        assert done.returncode == status, f"{command}: {done.returncode}\n{done.stdout}"
-        return done.stdout
+        return run(*command, folder=self.folder, status=status)
 
     def commit(self, message: str) -> None:
         self.run("git", "add", "--all")

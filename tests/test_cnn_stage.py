@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import safetensors.numpy
+from processes import start
 from project import stages_run
 
 from pipeline.accuracy import hits
@@ -74,7 +72,7 @@ def test_explained_are_test_pictures_with_their_scores(project):
 
 def test_kill_9_and_again_gives_the_same(project):
     project.set(**{"cnns.small_cnn.epochs": 12, "cnns.small_cnn.ema": 0.9})
-    command = [sys.executable, *project.command("cnn@small_cnn")[1:]]
+    command = project.command("cnn@small_cnn")
     project.run(*command)
     whole, history = model(project, "small_cnn"), read_history(project)
     checkpoint = project.folder / "models/checkpoints/small_cnn.0.safetensors"
@@ -94,15 +92,15 @@ def read_history(project):
 
 
 def kill_after(command: list[str], folder: Path, checkpoint: Path, *, epochs: int) -> None:
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
+    process = start(*command, folder=folder, streams=(Path(os.devnull), Path(os.devnull)))
     seen: set[float] = set()
     deadline = time.monotonic() + 120
-    while len(seen) <= epochs and process.poll() is None and time.monotonic() < deadline:
+    while len(seen) <= epochs and process.is_alive() and time.monotonic() < deadline:
         if checkpoint.exists():
             seen.add(checkpoint.stat().st_mtime)
         time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
 
 
 def test_two_processes_give_the_curve_of_one(project):

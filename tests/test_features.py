@@ -7,15 +7,15 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from processes import run, start
 from project import ROOT
 from ruamel.yaml import YAML
 
@@ -24,7 +24,8 @@ from pipeline.tables import Shards, images_schema, read_rows, shard_ids, write_s
 from pipeline.vectors import VectorStore
 
 PICTURES = 420
-TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+STAGE = ["-m", "pipeline.stages.features", "images", "backbone.safetensors", "features"]
+TORCHRUN = ["torchrun", "--standalone", "--nproc-per-node"]
 
 
 class Workplace:
@@ -39,18 +40,17 @@ class Workplace:
         schema = images_schema(classes=["a"])
         write_shards(self.images, schema, [pa.RecordBatch.from_pylist(rows, schema)])
 
-    def command(self, *options: str, launcher: list[str] | None = None) -> list[str]:
-        arguments = ["images", "backbone.safetensors", "features", *options]
-        return [sys.executable, *(launcher or []), "-m", "pipeline.stages.features", *arguments]
-
-    def run(self, *options: str, launcher: list[str] | None = None, status: int = 0) -> str:
+    def run(
+        self,
+        *options: str,
+        launcher: Sequence[str] = ("python",),
+        status: int = 0,
+        **variables: str,
+    ) -> str:
         """Both streams of the stage, which must end with `status`."""
-        done = subprocess.run(
-            self.command(*options, launcher=launcher), cwd=self.folder, env=environment(),
-            text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
-        assert done.returncode == status, done.stdout
-        return done.stdout
+        command = [*launcher, *STAGE, *options]
+        variables["PYTHONPATH"] = str(ROOT)
+        return run(*command, folder=self.folder, status=status, **variables)
 
     def set(self, **values: object) -> None:
         yaml, path = YAML(), self.folder / "params.yaml"
@@ -75,10 +75,6 @@ class Workplace:
             path.name: (path.stat().st_mtime_ns, path.stat().st_ino)
             for path in self.features.glob("part-*.parquet")
         }
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
 def image_rows(picture, numbers) -> list[dict]:
@@ -164,19 +160,20 @@ def test_how_to_compute_is_no_reason_to(place):
 def test_killed_at_any_moment(place, made_workplace):
     """SIGKILL, four times: no shard is torn or computed twice, and the rows are the same."""
     shutil.rmtree(place.features)
-    rng = np.random.default_rng(0)
+    rng, null = np.random.default_rng(0), Path(os.devnull)
     total = len(Shards(place.images).paths)
     for _ in range(4):
         before = place.written() if place.features.exists() else {}
         stop_at = min(total, len(before) + int(rng.integers(1, 3)))
-        process = subprocess.Popen(
-            place.command(), cwd=place.folder, env=environment(), stdout=subprocess.DEVNULL
+        process = start(
+            "python", *STAGE, folder=place.folder, streams=(null, null), PYTHONPATH=str(ROOT)
         )
-        while process.poll() is None and len(list(place.features.glob("part-*"))) < stop_at:
+        while process.is_alive() and len(list(place.features.glob("part-*"))) < stop_at:
             time.sleep(0.001)
         time.sleep(float(rng.uniform(0, 0.1)))
         process.kill()
-        assert process.wait() in (-signal.SIGKILL, 0)
+        process.join()
+        assert process.exitcode in (-signal.SIGKILL, 0)
         after = place.written() if place.features.exists() else {}
         assert before.items() <= after.items()
         for path in place.features.glob("part-*"):
@@ -213,8 +210,8 @@ def test_processes_of_torchrun_make_the_same_rows(place, made_workplace):
 
 def test_more_processes_than_shards(place, picture):
     place.write_images(image_rows(picture, range(20)))
-    output = place.run(launcher=[*TORCHRUN, "2"])
-    assert "features 0/2: 20 x 2400" in output
+    assert "features 0/2: 20 x 2400" in place.run(RANK="0", WORLD_SIZE="2")
+    output = place.run(RANK="1", WORLD_SIZE="2")
     assert "features 1/2: idle, 1 shards are fewer than 2 processes" in output
     assert len(place.rows()) == 20
 
@@ -300,22 +297,18 @@ def test_a_rank_that_dies(place, made_workplace):
     assert re.search(rf"^error: .*images/{paths[1].name} ", output, re.MULTILINE)
     assert f'File "{ROOT}/pipeline' not in output
     paths[1].write_bytes(whole)
-    place.run(launcher=[*TORCHRUN, "2"])
+    place.run()
     assert place.rows() == made_workplace.rows()
 
 
 def test_a_full_disk(place, made_workplace):
     """One line, no torn shard, and a run with room goes on."""
     shutil.rmtree(place.features)
-    limited = f"ulimit -f 200; exec {' '.join(place.command())}"  # KiB a file may have
-    done = subprocess.run(
-        ["bash", "-c", limited], cwd=place.folder, env=environment(),
-        text=True, capture_output=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    assert "make room" in done.stderr
-    assert done.stderr.count("\n") == 1
+    limited = f"ulimit -f 200; exec python {' '.join(STAGE)}"  # KiB a file may have
+    output = run("bash", "-c", limited, folder=place.folder, status=2, PYTHONPATH=str(ROOT))
+    assert output.startswith("error: ")
+    assert "make room" in output
+    assert output.count("\n") == 1
     assert all(pq.read_table(path).num_rows for path in place.features.glob("part-*"))
     place.run()
     assert place.rows() == made_workplace.rows()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from processes import run
 
 from pipeline.predictions import read_predictions
 
@@ -26,19 +25,23 @@ def pictures(made, tmp_path_factory):
     return folder
 
 
-def predict(made, *arguments: str, status: int = 0) -> tuple[str, str]:
-    """Standard output and standard error."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.predict", *arguments],
-        cwd=made[0].folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == status, done.stderr
-    return done.stdout, done.stderr
+@pytest.fixture
+def predict(made, tmp_path):
+    """Arguments, and the exit status that must come -> standard output and standard error."""
+    errors = tmp_path / "errors"
+
+    def predicted(*arguments: str, status: int = 0) -> tuple[str, str]:
+        errors.unlink(missing_ok=True)
+        command = ["python", "-m", "pipeline.predict", *arguments]
+        output = run(*command, folder=made[0].folder, status=status, errors=errors)
+        return output, errors.read_text("utf-8")
+
+    return predicted
 
 
-def test_new_pictures_get_what_evaluation_saw(made, pictures, tmp_path):
+def test_new_pictures_get_what_evaluation_saw(made, predict, pictures, tmp_path):
     output = tmp_path / "new.parquet"
-    out, err = predict(made, "--run", "adam", "--output", str(output), str(pictures))
+    out, err = predict("--run", "adam", "--output", str(output), str(pictures))
     table = pq.read_table(output).to_pandas()
     expected = read_predictions(made[0].folder / "data/predictions/adam.parquet", split="test")
     assert f"{len(expected.image_ids)} pictures" in out
@@ -48,20 +51,20 @@ def test_new_pictures_get_what_evaluation_saw(made, pictures, tmp_path):
     np.testing.assert_allclose(wide.loc[order], expected.scores[0], atol=2e-3)
 
 
-def test_default_is_the_run_best_on_validation(made, pictures):
+def test_default_is_the_run_best_on_validation(made, predict, pictures):
     metrics = json.loads((made[0].folder / "reports/metrics.json").read_text())
     best = max(metrics, key=lambda name: metrics[name]["validation_accuracy"])
     one = str(sorted(pictures.glob("*.jpg"))[0])
-    assert predict(made, "--json", one)[0] == predict(made, "--json", "--run", best, one)[0]
+    assert predict("--json", one)[0] == predict("--json", "--run", best, one)[0]
 
 
-def test_table_and_json_tell_the_same(made, pictures):
+def test_table_and_json_tell_the_same(predict, pictures):
     one = str(sorted(pictures.glob("[0-9a-f]*.jpg"))[1])
-    rows = json.loads(predict(made, "--json", one)[0])
+    rows = json.loads(predict("--json", one)[0])
     assert [row["path"] for row in rows] == [one]
     ranked = list(rows[0]["probabilities"].items())
     assert ranked == sorted(ranked, key=lambda item: -item[1])
-    path, first, *_ = predict(made, one)[0].rstrip("\n").split("\t")
+    path, first, *_ = predict(one)[0].rstrip("\n").split("\t")
     assert (path, first) == (one, f"{ranked[0][0]} {ranked[0][1]:.3f}")
 
 
@@ -79,9 +82,9 @@ def test_table_and_json_tell_the_same(made, pictures):
         (["--models", "elsewhere", "broken.jpg"], ["elsewhere"]),
     ],
 )
-def test_a_mistake_is_one_line(made, pictures, arguments, parts):
+def test_a_mistake_is_one_line(predict, pictures, arguments, parts):
     arguments = [str(pictures / a) if a == "broken.jpg" else a for a in arguments]
-    _, err = predict(made, *arguments, status=2)
+    _, err = predict(*arguments, status=2)
     last = err.splitlines()[-1]
     assert last.startswith("error: ")
     for part in parts:

@@ -26,7 +26,7 @@ def page_and_events(made_project_copy):
     project = made_project_copy
     write_hostile_pictures(project.folder / "data/raw")
     labels = {"table": "artists.csv", "key": "name", "column": "genre", "separator": "|"}
-    project.set(**{"ingest.source": {"kind": "folder", "labels": labels}})
+    project.set(**{"ingest.source": {"kind": "folder", "labels": labels}, "cnns.lenet": None})
     project.run("dvc", "repro")
     events: list[str] = []
     with sync_playwright() as playwright:
