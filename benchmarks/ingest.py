@@ -32,7 +32,7 @@ CLASSES, SIDE = 20, 224
 
 OURS = """
 import runpy, sys
-sys.argv = ["ingest", "images", "rejected.csv"]
+sys.argv = ["ingest", "images", "rejected.csv", "audit.json", "audit"]
 runpy.run_module("pipeline.stages.ingest", run_name="__main__")
 """
 DATASETS = """
@@ -89,7 +89,7 @@ def measure(code: str, folder: Path, made: str) -> tuple[float, float]:
         text=True, env={**os.environ, **offline, "PYTHONPATH": path},
     )  # fmt: skip
     seconds = time.perf_counter() - start
-    for name in (made, "rejected.csv", "cache"):
+    for name in (made, "rejected.csv", "audit.json", "audit", "cache"):
         if (folder / name).is_dir():
             shutil.rmtree(folder / name)
         else:

@@ -33,21 +33,18 @@ def compare(
     split: picture or artist; train, test: pictures; artists: those of the test pictures,
     known_artists: how many of them have training pictures; accuracy: hit@1, with its 95 % bootstrap
     interval over the test pictures, by artist over their artists. Splits have the seeds entry.seed,
-    entry.seed + 1, …, trainings run.seed and so on. Empty where no picture has an artist.
+    entry.seed + 1, …, trainings run.seed and so on. Pictures without an artist take no part; empty
+    where none has one.
 
-    Errors: `UserError` where only some pictures have an artist, a part comes out empty, or training
-    fails.
+    Errors: `UserError` where a part comes out empty, or training fails.
     """
-    artists = inputs.table["artist"].to_pylist()
-    if unknown := artists.count(None):
-        if unknown == len(artists):
-            return pd.DataFrame(columns=COLUMNS)
-        raise UserError(
-            f"comparisons.{name}: {unknown} of {len(artists)} pictures have no artist: give them "
-            "one (source.artist or source.labels), or remove the entry"
-        )
-    labels = [tuple(row) for row in inputs.table["labels"].to_pylist()]
-    data = Dataset(inputs.vectors, inputs.targets)
+    signed = np.array([artist is not None for artist in inputs.table["artist"].to_pylist()])
+    if not signed.any():
+        return pd.DataFrame(columns=COLUMNS)
+    table = inputs.table.filter(signed)
+    artists = table["artist"].to_pylist()
+    labels = [tuple(row) for row in table["labels"].to_pylist()]
+    data = Dataset(inputs.vectors, inputs.targets)[signed]
     names, multilabel = np.array(artists), inputs.multilabel
 
     def one(job: tuple[str, int]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Screened:
     def check(self, required: Collection[str]) -> None:
         """Raise `UserError` when there is no picture, or none left of a class in `required`."""
         if not self.offered:
-            raise UserError("no pictures found: put them into the class folders of ingest.input")
+            raise UserError("no pictures found: look at ingest.input and ingest.source")
         vanished = sorted(set(required) - {label for p in self.accepted for label in p.labels})
         if vanished:
             raise UserError(

@@ -222,12 +222,12 @@ class TrainedNetwork:
     multilabel: bool
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, H, W, C) -> (N, L) probabilities, on the CPU in the run's precision; rows sum to 1
-        unless `multilabel`."""
+        """(N, H, W, C) -> (N, L) probabilities, on the CPU, in the precision that training has there;
+        rows sum to 1 unless `multilabel`."""
         device = torch.device("cpu")
         return probabilities(
             self.network, pixels, multilabel=self.multilabel, device=device,
-            dtype=choose_precision(self.run.precision, device),
+            dtype=choose_precision(self.run.precision, device, training=True),
         )  # fmt: skip
 
     def save(self, path: Path, **provenance: Any) -> None:
@@ -248,7 +248,7 @@ class TrainedNetwork:
     def _first_convolution(self) -> str | None:
         """The name of its weights; None where there is no convolution."""
         for name, module in self.network.named_modules():
-            if isinstance(module, nn.Conv2d):
+            if isinstance(module, nn.Conv2d | PatchWhitening):
                 return f"{name}.weight"
         return None
 

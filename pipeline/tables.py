@@ -130,16 +130,6 @@ def temporary_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.tmp")
 
 
-@contextmanager
-def scratch(path: Path) -> Iterator[Path]:
-    """A path for what is needed only within the block."""
-    _remove(path)
-    try:
-        yield path
-    finally:
-        _remove(path)
-
-
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

@@ -20,6 +20,7 @@ from pipeline.augmentation import PrincipalColours, augmentation, mixed
 from pipeline.checkpoints import Checkpoint
 from pipeline.distributed import World
 from pipeline.epochs import Epoch, hit_at_1
+from pipeline.errors import UserError
 from pipeline.params import CnnRun
 from pipeline.schedules import learning_rate
 
@@ -363,13 +364,21 @@ def class_weights(targets: NDArray[np.int8]) -> Tensor:
 
 
 def set_output_bias(network: nn.Module, targets: NDArray[np.int8], *, multilabel: bool) -> None:
-    """The last layer's bias to the log frequencies (several labels: log odds) of the classes."""
+    """The last layer's bias to the log frequencies (several labels: log odds) of the classes.
+
+    Errors: `UserError` for a last layer without one.
+    """
+    last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
+    if last.bias is None:
+        raise UserError(
+            "output_bias is frequencies, but the network's last layer has no bias: set "
+            "output_bias: zero"
+        )
     n = len(targets)
     frequencies = torch.from_numpy(targets.mean(0)).clamp(0.5 / n, 1 - 0.5 / n)
     bias = torch.logit(frequencies) if multilabel else frequencies.log()
-    last = [m for m in network.modules() if isinstance(getattr(m, "bias", None), Tensor)][-1]
     with torch.no_grad():
-        last.bias.copy_(bias)  # type: ignore[operator]
+        last.bias.copy_(bias)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -13,9 +13,9 @@ WAIT = """
 
 import time
 from pathlib import Path
-from pipeline.tables import scratch
+from pipeline.tables import replacing
 def main():
-    with scratch(Path("left")) as path:
+    with replacing(Path("left")) as path:
         path.write_text("half")
         print("ready", flush=True)
         time.sleep(60)
@@ -54,8 +54,8 @@ def test_an_interrupt_cleans_up_and_says_so(tmp_path, number, said):
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        assert (tmp_path / "left").exists()
+        assert (tmp_path / ".left.tmp").exists()
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (128 + number, said)
-    assert not (tmp_path / "left").exists()
+    assert list(tmp_path.iterdir()) == []

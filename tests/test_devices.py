@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from pipeline.devices import choose_device, choose_precision
@@ -21,7 +22,21 @@ def test_devices(refused):
 def test_precision():
     assert choose_precision("float32", CPU) == torch.float32
     assert choose_precision("bfloat16", CPU) == torch.bfloat16
-    assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
-    matrices = torch.cpu._is_amx_tile_supported()
-    trained = choose_precision("auto", CPU, training=True)
-    assert trained == (torch.bfloat16 if matrices else torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("instructions", "matrices", "extraction", "training"),
+    [
+        (False, False, torch.float32, torch.float32),
+        (True, False, torch.bfloat16, torch.float32),
+        (True, True, torch.bfloat16, torch.bfloat16),
+    ],
+)
+def test_auto_is_what_the_processor_is_quick_at(
+    monkeypatch, instructions, matrices, extraction, training
+):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: instructions)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: instructions)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: matrices)
+    assert choose_precision("auto", CPU) == extraction
+    assert choose_precision("auto", CPU, training=True) == training

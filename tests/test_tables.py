@@ -17,7 +17,6 @@ from pipeline.tables import (
     metadata,
     read_file,
     replacing,
-    scratch,
     shard_ids,
     to_vectors,
     vector_rows,
@@ -262,17 +261,6 @@ def test_replacing_a_file(tmp_path):
         failing()
     assert path.read_text() == "one"
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_scratch_is_removed(tmp_path):
-    def failing():
-        with scratch(tmp_path / "s") as folder:
-            folder.mkdir()
-            raise RuntimeError("the disk is full")
-
-    with pytest.raises(RuntimeError, match="the disk is full"):
-        failing()
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

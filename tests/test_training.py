@@ -201,6 +201,12 @@ def test_output_biases_give_the_frequencies(multilabel):
     torch.testing.assert_close(found, torch.tensor([0.6, 0.3, 0.1]))
 
 
+def test_output_biases_need_a_bias(refused):
+    bare = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3, bias=False))
+    with refused("output_bias is frequencies", "no bias", "output_bias: zero"):
+        set_output_bias(bare, np.eye(3, dtype=np.int8), multilabel=False)
+
+
 def test_patience_ends_early_with_the_best_network(checkpoint):
     made = trainer(options(epochs=30, patience=3))
     validation = pictures(20, seed=2)

@@ -78,7 +78,7 @@ class ArchiveTree(Tree):
         return str(self.path / path)
 
     def is_file(self, path: str) -> bool:
-        return path in self._members
+        return _plain(path) in self._members
 
     def is_folder(self, path: str) -> bool:
         return _plain(path) in self._folders
@@ -95,7 +95,7 @@ class ArchiveTree(Tree):
         return ["/".join(parts) for parts in below]
 
     def open(self, path: str) -> IO[bytes]:
-        return self._opener(self._members[path])
+        return self._opener(self._members[_plain(path)])
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def open_table(path: str, trees: Sequence[Tree], *, key: str) -> Iterator[Table]
 def _readable(where: str) -> Iterator[None]:
     try:
         yield
-    except (ValueError, *UNREADABLE) as error:  # pandas' and Arrow's errors are ValueErrors
+    except (ValueError, NotImplementedError, *UNREADABLE) as error:  # pandas' and Arrow's
         raise UserError(f"{where} cannot be read as a table: {error}") from None
 
 

@@ -36,9 +36,20 @@ def _shards(params: WebDatasetSource, root: Path) -> dict[str, str | None]:
     """shard -> split"""
     shards: dict[str, str | None] = {}
     for split, pattern in params.shards.items():
-        found = [path.relative_to(root).as_posix() for path in root.glob(pattern)]
+        try:
+            found = [path.relative_to(root).as_posix() for path in root.glob(pattern)]
+        except ValueError as error:
+            raise UserError(
+                f"source.shards: {pattern!r} is no pattern of names ({error}): give one such as "
+                "'train-*.tar'"
+            ) from None
         if not found:
             raise UserError(f"{root} has no shards {pattern!r}: source.shards names them")
+        if twice := sorted(shards.keys() & set(found)):
+            raise UserError(
+                f"source.shards: {twice[0]!r} fits two patterns, the second is {pattern!r}: let "
+                "each shard fit one"
+            )
         shards |= dict.fromkeys(found, None if split == "all" else split)
     return shards
 

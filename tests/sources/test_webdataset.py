@@ -80,3 +80,16 @@ def test_a_pattern_without_shards(pack, refused):
     root = pack("x.tar", {})
     with refused(str(root), "no shards 'y*.tar'", "source.shards"):
         read(root, {"train": "x*.tar", "test": "y*.tar"}, labels="cls")
+
+
+@pytest.mark.parametrize(
+    ("shards", "parts"),
+    [
+        ("**x.tar", ["'**x.tar' is no pattern of names"]),
+        ({"test": "x*.tar", "train": "*.tar"}, ["'x.tar' fits two patterns", "'*.tar'"]),
+    ],
+)
+def test_patterns_that_cannot_be_meant(pack, refused, shards, parts):
+    root = pack("x.tar", {"1.jpg": b"", "1.cls": b"1"})
+    with refused("source.shards", *parts):
+        read(root, shards, labels="cls")
