@@ -222,8 +222,8 @@ class TrainedNetwork:
     multilabel: bool
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """(N, H, W, C) -> (N, L) probabilities, on the CPU, in the precision that training has there;
-        rows sum to 1 unless `multilabel`."""
+        """(N, H, W, C) -> (N, L) probabilities, on the CPU in the precision of its trainings; rows
+        sum to 1 unless `multilabel`."""
         device = torch.device("cpu")
         return probabilities(
             self.network, pixels, multilabel=self.multilabel, device=device,

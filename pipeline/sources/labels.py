@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
 from pipeline.errors import UserError
 from pipeline.params import LabelTable
@@ -20,22 +21,22 @@ def read_labels(params: LabelTable, trees: Sequence[Tree], folders: list[str]) -
 
     trees: where the table may lie, in an archive or beside it.
     Names match without regard to case, Unicode form, and "_" for a space; `params.aliases` gives
-    the table's name for a folder that does not match. A cell may hold several labels.
+    the table's name for folders that do not match, a pattern ("*", "?"). A cell may hold several
+    labels.
 
     Errors: `UserError` for a table or column that is not there, a folder that no row matches (with
     the closest name), a key that stands in two rows with different labels, an empty cell.
     """
     with open_table(params.table, trees, key="source.labels.table") as table:
         path, rows = table.where, _rows(table, params)
-    unknown = sorted(set(params.aliases) - set(folders))
-    if unknown:
+    if unknown := [p for p in params.aliases if not any(_means(p, f) for f in folders)]:
         raise UserError(
             f"source.labels.aliases names {unknown[0]!r}, which is no folder; "
             f"{_closest(unknown[0], folders)}"
         )
     labels: dict[str, Labels] = {}
     for folder in folders:
-        name = params.aliases.get(folder, folder)
+        name = _in_table(folder, params.aliases)
         if _plain(name) not in rows:
             names = {_plain(row): row for row, _ in rows.values()}
             raise UserError(
@@ -47,6 +48,15 @@ def read_labels(params: LabelTable, trees: Sequence[Tree], folders: list[str]) -
         if not labels[folder]:
             raise UserError(f"{path} has no {params.column} for {written!r}: fill the cell")
     return labels
+
+
+def _in_table(folder: str, aliases: Mapping[str, str]) -> str:
+    """The name of a folder in the table."""
+    return next((name for pattern, name in aliases.items() if _means(pattern, folder)), folder)
+
+
+def _means(pattern: str, folder: str) -> bool:
+    return folder == pattern or fnmatchcase(folder, pattern)
 
 
 def _rows(table: Table, params: LabelTable) -> dict[str, tuple[str, Labels]]:

@@ -77,6 +77,14 @@ def test_accents_make_a_difference(labels, refused):
         labels("name,genre\nDürer,Renaissance\nMonet,Impressionism\n", "Durer")
 
 
+def test_an_alias_for_several_folders(labels):
+    table = "name,genre\nAlbrecht Dürer,Renaissance\nX [1],Cubism\n"
+    folders = ["Albrecht_Duerer", "Albrecht_Du\u2560\u00earer", "x (1)", "y[1]"]
+    aliases = {"Albrecht_Du*rer": "Albrecht Dürer", "x (1)": "X [1]", "y[1]": "X [1]"}
+    found = labels(table, *folders, aliases=aliases)
+    assert list(found.values()) == [("Renaissance",)] * 2 + [("Cubism",)] * 2
+
+
 def test_aliases(labels):
     found = labels(CSV, "monet", "Frida_Kahlo", aliases={"monet": "claude monet"})
     assert found["monet"] == ("Impressionism",)
