@@ -155,7 +155,7 @@ PRESETS = {
         (
             "with a Kaggle account download Expressionism, Post_Impressionism and Romanticism of "
             "steubk/wikiart",
-            "put these three folders, and no other, into {input}",
+            "put the three folders into {input}: others would be read and left out",
         ),
     ),
 }

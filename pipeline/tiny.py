@@ -10,6 +10,7 @@ Params = dict[str, Any]  # what a params file holds, not yet validated
 LIMITS = {
     "pictures": 144,
     "painters": 24,
+    "per_class": 12,
     "size": 32,  # pixels; the least that every network takes
     "components": 12,
     "hidden": 16,
@@ -22,6 +23,7 @@ LIMITS = {
     "batch_size": 16,
     "layers": 2,
     "bootstrap": 100,
+    "explain": 1,
     "samples": 8,
     "mistakes": 8,
 }
@@ -54,7 +56,7 @@ def _lowered(value: Any, *, key: str) -> Any:
         return [_lowered(part, key=key) for part in value]
     if isinstance(value, int) and key in LIMITS:
         return min(value, LIMITS[key])
-    return value
+    return LIMITS[key] if key == "per_class" else value
 
 
 def _few_values(sweep: Params) -> Params:

@@ -88,6 +88,7 @@ def test_what_the_reports_say_exactly():
 
 def test_shrinking_lowers_numbers_and_keeps_one_entry_of_each_kind():
     params = {
+        "ingest": {"select": {"per_class": "none"}},
         "features": {"backbone": "resnet50", "weights": "imagenet", "batch_size": "auto"},
         "classifiers": {
             "a": {"kind": "snn", "hidden": [512, 8], "epochs": 1, "folds": "none"},
@@ -108,6 +109,7 @@ def test_shrinking_lowers_numbers_and_keeps_one_entry_of_each_kind():
     before = json.dumps(params)
     packaged = {"backbone": "tf_efficientnet_lite0", "weights": "packaged"}
     assert shrink(params) == {
+        "ingest": {"select": {"per_class": 12}},
         "features": {**packaged, "batch_size": "auto"},
         "classifiers": {
             "a": {"kind": "snn", "hidden": [16, 8], "epochs": 1, "folds": "none"},
