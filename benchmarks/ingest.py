@@ -3,10 +3,11 @@
     python benchmarks/ingest.py [--pictures 20000 --repeats 3]
 
 Distinct JPEGs of 224 x 224, smooth noise, in 20 folders. Ours is the whole stage as `dvc repro`
-runs it: every picture is decoded, known by its content, screened for copies, split and written. The
-peer lists the files, puts their bytes into one table, in batches of 100 as its `push_to_hub` does,
-and writes it to Parquet; nothing is decoded. Both are processes of their own, imports included, by
-turns and `--repeats` times over; memory is the most that the process held. Prints a Markdown table.
+runs it: every picture is decoded, known by its content, screened for copies, split, compared with
+all others and written. The peer lists the files, puts their bytes into one table, in batches of 100
+as its `push_to_hub` does, and writes it to Parquet; nothing is decoded. Both are processes of their
+own, imports included, by turns and `--repeats` times over; memory is the most that the process
+held. Prints a Markdown table.
 """
 
 from __future__ import annotations

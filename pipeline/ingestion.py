@@ -127,8 +127,9 @@ class Screening:
         )
 
 
-def _preference(copy: Accepted) -> tuple[int, str]:
-    return ("test", "validation", "train", None).index(copy.split), copy.path
+def _preference(copy: Accepted) -> tuple[int, str, str, tuple[str, ...]]:
+    part = ("test", "validation", "train", None).index(copy.split)
+    return part, copy.path, copy.artist or "", copy.labels
 
 
 def _duplicate(copy: Accepted, kept: Accepted) -> Rejection:

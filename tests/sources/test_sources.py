@@ -6,15 +6,17 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from pathlib import Path
 
 import datasets
 import pandas as pd
 import pytest
-from pydantic import TypeAdapter
 
-from pipeline.params import Ingest, Source
+from pipeline.params import Ingest
 from pipeline.sources import SOURCES
 from pipeline.sources.picture import Picture
+from pipeline.stages.ingest import ingest
+from pipeline.tables import Shards
 
 SPLITS = {"train": 3, "test": 2, "validation": 1}  # pictures of each class
 CLASSES = ("Cubism", "Naïve Art")
@@ -154,18 +156,30 @@ MADE = {
 
 
 @pytest.mark.parametrize("how", MADE)
-def test_the_same_pictures_in_the_same_order(tmp_path, pictures, how):
-    check(tmp_path, pictures, MADE[how](tmp_path, pictures))
+def test_the_same_pictures_in_the_same_order(tmp_path, pictures, ingest_params, how):
+    check(pictures, ingest_params(tmp_path, source=MADE[how](tmp_path, pictures)))
 
 
 @pytest.mark.usefixtures("files_left_open")
-def test_the_same_pictures_from_an_imagefolder(tmp_path, pictures):
-    check(tmp_path, pictures, imagefolder(tmp_path, pictures))
+def test_the_same_pictures_from_an_imagefolder(tmp_path, pictures, ingest_params):
+    check(pictures, ingest_params(tmp_path, source=imagefolder(tmp_path, pictures)))
 
 
-def check(root, pictures, source):
-    params = TypeAdapter(Source).validate_python(source)
-    found = list(SOURCES[params.kind](params, root))
+def test_the_same_rows_for_all_that_follows(tmp_path, pictures, ingest_params):
+    found = []
+    for how, make in MADE.items():
+        root, out = tmp_path / how, tmp_path / f"{how} out"
+        root.mkdir()
+        files = (out / "images", out / "rejected.csv", out / "audit.json", out / "audit")
+        ingest(ingest_params(root, source=make(root, pictures), split={"by": "given"}), *files)
+        table = Shards(out / "images").read(["image_id", "image", "labels", "artist", "split"])
+        found.append(table.set_column(1, "image", table["image"].combine_chunks().field("bytes")))
+    assert all(table.equals(found[0]) for table in found)
+
+
+def check(pictures, params):
+    source = params.source
+    found = list(SOURCES[source.kind](source, Path(params.input)))
     facts = [(p.data, p.labels, p.artist, p.split) for p in found]
     assert facts == [(p.data, p.labels, p.artist, p.split) for p in pictures]
     assert len({p.path for p in found}) == len(found)
