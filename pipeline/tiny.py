@@ -10,7 +10,7 @@ Params = dict[str, Any]  # what a params file holds, not yet validated
 LIMITS = {
     "pictures": 144,
     "painters": 24,
-    "per_class": 12,
+    "per_class": 12,  # of ingest.select, where `none` is lowered too
     "size": 32,  # pixels; the least that every network takes
     "components": 12,
     "hidden": 16,

@@ -24,10 +24,14 @@ from pipeline.tables import Shards
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """The tests of a file stay in one process, for their fixtures; those of a project go to any."""
+    """What one process takes as a whole: a file, for its fixtures, and all that looks at `made`.
+
+    A test with a project of its own goes to any process.
+    """
     for item in items:
         if "project" not in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            group = "made" if "made" in item.fixturenames else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import standins
 import timm
-from project import ROOT, Project
+from project import ROOT
 from ruamel.yaml import YAML
 
 from pipeline.cnns.registry import ARCHITECTURES
@@ -207,26 +207,15 @@ def test_get_of_the_art_genres_counts_folders_and_the_table(folder, refused):
 # ---------------------------------------------------------------- end to end
 
 
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory):
-    """A project that takes one preset after the other."""
-    project = Project(tmp_path_factory.mktemp("presets"))
-    # The stand-ins' checksums are not those of CIFAR.
-    source = project.folder / "pipeline/sources/torchvision.py"
+@pytest.mark.parametrize("name", STANDINS)
+def test_a_preset_runs_end_to_end(project, name):
+    STANDINS[name](project.folder / read(name)["ingest"]["input"])
+    source = project.folder / "pipeline/sources/torchvision.py"  # which wants the real CIFAR
     lax = "from torchvision import datasets\n    datasets.cifar.check_integrity = lambda *_: True\n"
     source.write_text(source.read_text().replace("from torchvision import datasets", lax, 1))
-    project.commit("lax")
-    return project
-
-
-@pytest.mark.parametrize("name", STANDINS)
-def test_a_preset_runs_end_to_end(workshop, name):
-    pictures = workshop.folder / read(name)["ingest"]["input"]
-    if not pictures.exists():
-        STANDINS[name](pictures)
-    workshop.run("python", "-m", "pipeline.presets", "use", name, "--tiny", "--force")
-    workshop.run("dvc", "repro")
-    params = load_params(workshop.folder / "params.yaml")
-    metrics = json.loads((workshop.folder / "reports/metrics.json").read_text())
+    project.run("python", "-m", "pipeline.presets", "use", name, "--tiny")
+    project.run("dvc", "repro")
+    params = load_params(project.folder / "params.yaml")
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
     assert list(metrics) == list(params.thresholds)
     assert all(0 <= scores["accuracy"] <= 1 for scores in metrics.values())
