@@ -80,11 +80,11 @@ def prado(folder: Path) -> None:
 
 
 def wikiart_styles(folder: Path) -> None:
-    """3 styles by 3 artists each, who are in the files' names."""
+    """3 styles by the same 15 artists, who are in the files' names."""
     for shade, style in enumerate(("Expressionism", "Post_Impressionism", "Romanticism")):
         for number in range(20):
             artist = ("andré-derain", "ilya-mashkov", "théodore-géricault")[number % 3]
-            name = f"{artist}_l'étoile-du-matin-{1890 + number}(1).jpg"
+            name = f"{artist}-{number % 5}_l'étoile-du-matin-{1890 + number}(1).jpg"
             _jpeg(folder / style / name, 100 * shade + number, shade=shade)
 
 
