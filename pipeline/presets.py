@@ -66,7 +66,7 @@ PRESETS = {
         "240, painted",
         "10 MB",
         "CPU",
-        "under a minute on 2 cores",
+        NOT_MEASURED,
     ),
     "art-genres": Preset(
         "a student's report on art genres",
