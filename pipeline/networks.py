@@ -195,11 +195,16 @@ def _trunk(transfer: Transfer, pretrained_dir: Path, seed: int) -> tuple[Trunk, 
         section="architecture",
     )  # fmt: skip
     recipe = backbone.recipe
-    with torch.inference_mode():
-        pooled = backbone.pooled(torch.zeros(1, 3, recipe.input_size, recipe.input_size))
-    facts = Trunk(
-        recipe.name, recipe.input_size, pooled.shape[1], recipe.mean, recipe.std, recipe.digest
-    )
+    size = transfer.size or recipe.input_size
+    try:
+        with torch.inference_mode():
+            pooled = backbone.pooled(torch.zeros(1, 3, size, size))
+    except (AssertionError, RuntimeError) as error:
+        raise UserError(
+            f"architecture.size is {size}: {recipe.name} cannot take it "
+            f"({str(error).splitlines()[0]}); leave it out for its own, {recipe.input_size}"
+        ) from None
+    facts = Trunk(recipe.name, size, pooled.shape[1], recipe.mean, recipe.std, recipe.digest)
     return facts, backbone.trunk
 
 

@@ -421,10 +421,11 @@ class Finetune(Section):
 
 
 class Transfer(Section):
-    """A frozen trunk of timm's with a new head."""
+    """A frozen trunk of timm's with a new head; size: side of its input, its own where none."""
 
     backbone: str
     weights: str
+    size: Annotated[int, Field(ge=32)] | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     finetune: Finetune | None = None
 

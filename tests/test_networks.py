@@ -104,6 +104,18 @@ def test_a_transfer_has_the_trunks_preparation_and_two_phases(pictures, tmp_path
     np.testing.assert_array_equal(loaded.scores(pictures[:]), trained.scores(pictures[:]))
 
 
+def test_a_transfer_sees_pictures_of_the_size_asked_for(pictures, tmp_path):
+    architecture = {"backbone": "resnet18", "weights": "random", "size": 64}
+    network, trunk = make_network(
+        run(architecture=architecture), pictures, seed=0, pretrained_dir=tmp_path
+    )
+    assert trunk.size == 64
+    seen = []
+    network[1].trunk.conv1.register_forward_hook(lambda _, given, out: seen.append(given[0].shape))
+    network(torch.zeros(2, 3, 12, 12))
+    assert seen == [(2, 3, 64, 64)]
+
+
 def test_mistakes(pictures, tmp_path, refused):
     many = {"layers": 1000, "epochs": 1, "learning_rate": 0.1}
     params = run(architecture={"backbone": "resnet18", "weights": "random", "finetune": many})
@@ -119,6 +131,10 @@ def test_mistakes(pictures, tmp_path, refused):
         (
             {"backbone": "resnet18", "weights": "packaged"},
             "architecture.weights packaged exist for",
+        ),
+        (
+            {"backbone": "vit_tiny_patch16_224", "weights": "random", "size": 64},
+            "architecture.size is 64: vit_tiny_patch16_224 cannot take it",
         ),
     ]:
         with refused(part):
