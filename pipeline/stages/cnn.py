@@ -114,6 +114,7 @@ def main() -> None:
     inputs = read_pixel_inputs(images_dir, pixels_dir)
     world = World.from_env()
     torch.set_num_threads(max(1, cores() // world.local_size))
+    torch.backends.cudnn.deterministic = True
     try:
         with world.connected():
             repeats = [
