@@ -22,6 +22,7 @@ from pipeline.errors import UserError
 from pipeline.explanations import explain, write_explanations
 from pipeline.histories import write_history
 from pipeline.inputs import PixelInputs, read_pixel_inputs
+from pipeline.memory import keep_freed_memory
 from pipeline.models import megabytes
 from pipeline.networks import TrainedNetwork, make_network, phases
 from pipeline.parallel import cores
@@ -113,6 +114,7 @@ def main() -> None:
     params = named(load_params().cnns, name, section="cnns")
     inputs = read_pixel_inputs(images_dir, pixels_dir)
     world = World.from_env()
+    keep_freed_memory()
     torch.set_num_threads(max(1, cores() // world.local_size))
     torch.backends.cudnn.deterministic = True
     try:
