@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SIDE = 32  # pixels; phash makes its grey picture of this size
+GAP = 1.5  # times SIDE: what is larger may be reduced to that by means of pixels, then resampled
+ENOUGH = int(GAP * SIDE)  # pixels of the shorter side; more of them change two bits at most
 MIN_CONTRAST = 1.0  # grey levels; below, the bits are rounding, and flat pictures hash alike
 SORTING = 8  # a code put in order costs about as much as so many comparisons
 
@@ -29,7 +31,7 @@ def perceptual_hash(image: Image.Image) -> int | None:
     cropped copies are not found, and pictures that differ in details only, such as digits, are
     within few bits without being copies.
     """
-    grey = image.convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    grey = image.convert("L").resize((SIDE, SIDE), Image.Resampling.LANCZOS, reducing_gap=GAP)
     if np.asarray(grey).std() < MIN_CONTRAST:
         return None
     return int.from_bytes(np.packbits(imagehash.phash(grey).hash.ravel()).tobytes())

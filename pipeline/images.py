@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,14 +56,17 @@ _quiet = _Quiet()
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """A picture as it is used, and what its file said.
+class Examined:
+    """A picture that decodes to its end, and what its file said.
 
-    format, mode: Pillow's names, before the conversion. unread_exif: there is an EXIF block, but no
-    tag in it can be read, so that an orientation in it is lost.
+    grey: the picture in shades of grey, as it is seen. width, height: pixels of the whole picture,
+    as it is seen. format, mode: Pillow's names, before any conversion. unread_exif: there is an
+    EXIF block, but no tag in it can be read, so that an orientation in it is lost.
     """
 
-    rgb: Image.Image
+    grey: Image.Image
+    width: int
+    height: int
     format: str
     mode: str
     unread_exif: bool
@@ -70,11 +75,6 @@ class Decoded:
 def decode_rgb(
     data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int | None = None
 ) -> Image.Image:
-    """The `rgb` of `decode`."""
-    return decode(data, max_pixels=max_pixels, at_least=at_least).rgb
-
-
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int | None = None) -> Decoded:
     """Decode one picture (the first frame) as RGB, turned as its EXIF orientation says.
 
     at_least: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, no side below this.
@@ -85,6 +85,36 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int | None = 
 
     Errors: `PictureError` for bytes that are empty, no image, damaged, or too many pixels.
     """
+    with _opened(data, max_pixels) as image:
+        if at_least is not None:
+            image.draft(None, (at_least, at_least))  # without effect on other formats
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image)
+
+
+def examine(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int) -> Examined:
+    """Decode one picture as `decode_rgb` does, with its errors, to look at it in grey.
+
+    at_least: the grey picture of a JPEG may be 1/2, 1/4 or 1/8 of its size, no side below this. Its
+    data are read to their end all the same, but colours and details in them are not computed.
+    """
+    with _opened(data, max_pixels) as image:
+        (width, height), mode = image.size, image.mode
+        image.draft("L", (at_least, at_least))  # without effect on other formats
+        image.load()
+        exif = image.getexif()
+        unread_exif = bool(image.info.get("exif")) and not exif
+        if exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8):  # stored on its side
+            width, height = height, width
+        ImageOps.exif_transpose(image, in_place=True)
+        plain = image.mode == "L" and "transparency" not in image.info
+        grey = image if plain else _to_rgb(image).convert("L")
+        return Examined(grey, width, height, image.format or "", mode, unread_exif)
+
+
+@contextmanager
+def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
+    """A picture, not decoded yet; whatever goes wrong in the block is a `PictureError`."""
     if not data:
         raise PictureError("empty, or cannot be read")
     try:
@@ -93,15 +123,7 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int | None = 
             width, height = image.size
             if width * height > max_pixels:
                 raise PictureError(f"{width} x {height} pixels, more than allowed")
-            if at_least is not None:
-                image.draft(None, (at_least, at_least))  # without effect on other formats
-            image.load()
-            return Decoded(
-                rgb=_to_rgb(ImageOps.exif_transpose(image)),
-                format=image.format or "",
-                mode=image.mode,
-                unread_exif=bool(image.info.get("exif")) and not image.getexif(),
-            )
+            yield image
     except PictureError:
         raise
     except UnidentifiedImageError:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pipeline.errors import UserError
-from pipeline.hashing import perceptual_hash
-from pipeline.images import PictureError, decode
+from pipeline.hashing import ENOUGH, perceptual_hash
+from pipeline.images import PictureError, examine
 from pipeline.parallel import ordered_map
 from pipeline.sources.picture import Picture
 
@@ -21,7 +21,7 @@ class Accepted:
 
     image_id: the first 16 hex digits of its bytes' SHA-256. path, labels, artist, split: as in
     `Picture`. width, height: pixels, as seen after the EXIF orientation. format, mode, unread_exif:
-    as in `Decoded`. hash: its perceptual hash, None where it is flat or none was asked for.
+    as in `Examined`. hash: its perceptual hash, None where it is flat or none was asked for.
     """
 
     image_id: str
@@ -149,12 +149,11 @@ def _inspect(
     picture: Picture, *, max_pixels: int, shortest_side: int, hashes: bool
 ) -> tuple[Picture, Accepted | Rejection]:
     try:
-        image = decode(picture.data, max_pixels=max_pixels)
+        found = examine(picture.data, max_pixels=max_pixels, at_least=ENOUGH)
     except PictureError as error:
         return picture, Rejection(picture.path, "unreadable", str(error))
-    width, height = image.rgb.size
-    if min(width, height) < shortest_side:
-        detail = f"{width} x {height} pixels, shortest_side is {shortest_side}"
+    if min(found.width, found.height) < shortest_side:
+        detail = f"{found.width} x {found.height} pixels, shortest_side is {shortest_side}"
         return picture, Rejection(picture.path, "too small", detail)
     return picture, Accepted(
         image_id=hashlib.sha256(picture.data).hexdigest()[:16],
@@ -162,10 +161,10 @@ def _inspect(
         labels=picture.labels,
         artist=picture.artist,
         split=picture.split,
-        width=width,
-        height=height,
-        format=image.format,
-        mode=image.mode,
-        unread_exif=image.unread_exif,
-        hash=perceptual_hash(image.rgb) if hashes else None,
+        width=found.width,
+        height=found.height,
+        format=found.format,
+        mode=found.mode,
+        unread_exif=found.unread_exif,
+        hash=perceptual_hash(found.grey) if hashes else None,
     )

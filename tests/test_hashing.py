@@ -1,11 +1,13 @@
 import io
 
+import imagehash
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
 from pipeline import hashing
-from pipeline.hashing import pairs_within, perceptual_hash
+from pipeline.hashing import ENOUGH, pairs_within, perceptual_hash
+from pipeline.images import examine
 
 
 def brute_force(codes, distance):
@@ -96,6 +98,18 @@ def test_copies_are_near(change):
     ]
     assert np.mean(np.array(distances) <= 4) >= 0.9
     assert max(distances) <= 8
+
+
+def test_a_reduced_jpeg_is_known_by_the_same_bits():
+    """The library's hash of the whole picture, against ours of what is decoded for it."""
+    for number in range(40):
+        large = photo(number).resize((480, 360), Image.Resampling.BICUBIC)
+        whole = int(str(imagehash.phash(large)), 16)
+        file = io.BytesIO()
+        large.save(file, "JPEG", quality=95)
+        grey = examine(file.getvalue(), at_least=ENOUGH).grey
+        assert grey.size == (120, 90)
+        assert (perceptual_hash(grey) ^ whole).bit_count() <= 2
 
 
 def test_others_are_far():

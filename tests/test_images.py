@@ -2,12 +2,13 @@ import io
 import struct
 import warnings
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images import PictureError, decode_rgb, thumbnail_jpeg
+from pipeline.images import PictureError, decode_rgb, examine, thumbnail_jpeg
 from pipeline.parallel import ordered_map
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -61,6 +62,23 @@ def test_exif_orientation(encode, orientation, format):
     assert found.shape == (16, 24, 3)
     centres = found[[4, 4, 12, 12], [6, 18, 6, 18]]
     np.testing.assert_allclose(centres, [RED, GREEN, BLUE, WHITE], atol=3)
+    looked_at = examine(data, at_least=16)
+    assert (looked_at.width, looked_at.height, looked_at.format) == (24, 16, format)
+    grey = np.asarray(decode_rgb(data).convert("L")).astype(int)
+    np.testing.assert_allclose(np.asarray(looked_at.grey), grey, atol=1)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize(("at_least", "reduced"), [(16, 1), (8, 2), (7, 2), (4, 4), (2, 8), (1, 8)])
+def test_jpegs_are_examined_reduced(encode, orientation, at_least, reduced):
+    stored = quarters().crop((0, 0, 23, 16))
+    data = encode(stored, "JPEG", quality=95, exif=with_exif(orientation))
+    looked_at = examine(data, at_least=at_least)
+    size, small = (23, 16), (-(-23 // reduced), 16 // reduced)
+    turn = slice(None, None, 1 if orientation == 1 else -1)
+    assert (looked_at.width, looked_at.height) == size[turn]
+    assert looked_at.grey.size == small[turn]
+    assert (looked_at.mode, looked_at.grey.mode) == ("RGB", "L")
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "RGB", "P"])
@@ -184,10 +202,22 @@ def noise():
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
 @pytest.mark.parametrize("part", [0.3, 0.9])
-def test_truncated_files(encode, format, part):
+@pytest.mark.parametrize("look", [decode_rgb, partial(examine, at_least=8)])
+def test_truncated_files(encode, format, part, look):
     data = encode(noise(), format)
     with pytest.raises(PictureError, match="cannot be decoded"):
-        decode_rgb(data[: int(part * len(data))])
+        look(data[: int(part * len(data))])
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_reduced_look_finds_the_same_jpegs_truncated(encode, progressive):
+    data = encode(noise(), "JPEG", progressive=progressive)
+    for end in range(0, len(data), 41):
+        with pytest.raises(PictureError) as whole:
+            decode_rgb(data[:end])
+        with pytest.raises(PictureError) as reduced:
+            examine(data[:end], at_least=8)
+        assert str(whole.value) == str(reduced.value)
 
 
 @pytest.mark.parametrize(
@@ -206,11 +236,12 @@ def test_no_pictures(data, reason):
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_byte(encode):
+@pytest.mark.parametrize("look", [decode_rgb, partial(examine, at_least=8)])
+def test_a_damaged_byte(encode, look):
     data = bytearray(encode(noise()))
     data[len(data) // 2] ^= 0xFF
     with pytest.raises(PictureError, match="cannot be decoded"):
-        decode_rgb(bytes(data))
+        look(bytes(data))
 
 
 def png_of_size(width, height):
