@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
 from pipeline.errors import UserError
 from pipeline.hashing import ENOUGH, perceptual_hash
 from pipeline.images import PictureError, examine
-from pipeline.parallel import ordered_map
+from pipeline.parallel import ordered_map, pieces
 from pipeline.sources.picture import Picture
 
 
@@ -97,7 +98,11 @@ class Screening:
             shortest_side=self.shortest_side,
             hashes=self.hashes,
         )
-        for picture, result in ordered_map(inspect, pictures):
+        found = ordered_map(
+            lambda piece: [(picture, inspect(picture)) for picture in piece],
+            pieces(pictures, size=lambda picture: len(picture.data)),
+        )
+        for picture, result in chain.from_iterable(found):
             self._offered.update(picture.labels)
             if isinstance(result, Rejection):
                 self._rejections.append(result)
@@ -147,15 +152,15 @@ def _conflict(copy: Accepted, copies: list[Accepted]) -> Rejection:
 
 def _inspect(
     picture: Picture, *, max_pixels: int, shortest_side: int, hashes: bool
-) -> tuple[Picture, Accepted | Rejection]:
+) -> Accepted | Rejection:
     try:
         found = examine(picture.data, max_pixels=max_pixels, at_least=ENOUGH)
     except PictureError as error:
-        return picture, Rejection(picture.path, "unreadable", str(error))
+        return Rejection(picture.path, "unreadable", str(error))
     if min(found.width, found.height) < shortest_side:
         detail = f"{found.width} x {found.height} pixels, shortest_side is {shortest_side}"
-        return picture, Rejection(picture.path, "too small", detail)
-    return picture, Accepted(
+        return Rejection(picture.path, "too small", detail)
+    return Accepted(
         image_id=hashlib.sha256(picture.data).hexdigest()[:16],
         path=picture.path,
         labels=picture.labels,

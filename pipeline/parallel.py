@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from threadpoolctl import threadpool_limits
 
 FORKS = "fork" in multiprocessing.get_all_start_methods()
+PIECE = 2**18  # bytes
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -60,6 +61,23 @@ def ordered_map(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def pieces(items: Iterable[T], *, size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Lists of as few items as have PIECE bytes together; the last may have less.
+
+    Threads that get small items one at a time mostly wait for each other.
+    """
+    piece: list[T] = []
+    held = 0
+    for item in items:
+        piece.append(item)
+        held += size(item)
+        if held >= PIECE:
+            yield piece
+            piece, held = [], 0
+    if piece:
+        yield piece
 
 
 def forked_map(function: Callable[[T], R], items: Sequence[T], *, processes: int) -> Iterator[R]:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pipeline.parallel import cores, forked_map, ordered_map
+from pipeline.parallel import PIECE, cores, forked_map, ordered_map, pieces
 
 
 def test_order_is_kept():
@@ -105,3 +105,11 @@ def test_forked_processes_end_where_signals_are_handled():
             assert list(forked_map(abs, [-1, -2, -3], processes=3)) == [1, 2, 3]
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_pieces_are_no_larger_than_they_must_be():
+    half = PIECE // 2
+    assert list(pieces([1, half, half, PIECE, 5, 6], size=int)) == [
+        [1, half, half], [PIECE], [5, 6]
+    ]  # fmt: skip
+    assert list(pieces([], size=int)) == []

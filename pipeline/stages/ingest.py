@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow as pa
 from pipeline.audit import Audit, audit_pictures
 from pipeline.console import progress, run
 from pipeline.ingestion import Accepted, Rejection, Screening
+from pipeline.parallel import pieces
 from pipeline.params import Ingest, load_params
 from pipeline.selection import required_classes, select
 from pipeline.sources import SOURCES
@@ -60,8 +62,8 @@ def ingest(
 def _rows(
     pictures: Sequence[Accepted], splits: Sequence[str], spool: Spool, schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
-    for picture, split in zip(pictures, splits, strict=True):
-        row = {
+    rows: Iterator[dict[str, Any]] = (
+        {
             "image_id": picture.image_id,
             "image": {"bytes": spool.get(picture.image_id), "path": picture.path},
             "labels": list(picture.labels),
@@ -70,7 +72,10 @@ def _rows(
             "width": picture.width,
             "height": picture.height,
         }
-        yield pa.RecordBatch.from_pylist([row], schema)
+        for picture, split in zip(pictures, splits, strict=True)
+    )
+    for piece in pieces(rows, size=lambda row: len(row["image"]["bytes"])):
+        yield pa.RecordBatch.from_pylist(piece, schema)
 
 
 def _write_rejections(path: Path, rejections: Iterable[Rejection]) -> None:
