@@ -22,7 +22,7 @@ import numpy as np
 from hardware import described
 from sklearn.base import clone
 
-from pipeline.metrics import bootstrap_interval
+from pipeline.intervals import bootstrap_interval
 from pipeline.nn.boosting import RULES, BoostedClassifier
 from pipeline.nn.classifiers import SNNClassifier
 from pipeline.nn.estimator import NetworkClassifier

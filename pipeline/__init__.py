@@ -12,8 +12,8 @@ fast network, both in step, what is kept, what is missing); `decomposition.py` a
 (components), `pixels.py`, `inputs.py` (what classifiers see); `estimator.py` (what they share),
 `nn/`, `neighbors.py` with `similarity.py`, `logistic.py`, and `runs.py` (classifiers), `folds.py`,
 `stacking.py`, `comparison.py`; `cnns/`, `networks.py`, `augmentation.py`, `schedules.py`,
-`training.py`, `checkpoints.py` and `explanations.py` (PyTorch networks on pixels); `accuracy.py`
-and `metrics.py` (scores), `charts.py` and `page.html.jinja` (the page).
+`training.py`, `checkpoints.py` and `explanations.py` (PyTorch networks on pixels); `accuracy.py`,
+`metrics.py` and `intervals.py` (scores), `charts.py` and `page.html.jinja` (the page).
 `presets.py` and `tiny.py` put a published experiment into `params.yaml`.
 `stages/` calls them, one file per stage; `tables.py` is what lies between two stages,
 `distributed.py` what lies between processes.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.console import progress
 from pipeline.errors import UserError
 from pipeline.inputs import Inputs
-from pipeline.metrics import bootstrap_interval
+from pipeline.intervals import bootstrap_interval
 from pipeline.parallel import forked_map
 from pipeline.params import Comparison, Evaluate, Run, Split
 from pipeline.runs import Dataset, processes, train

@@ -25,7 +25,7 @@ from PIL import Image
 
 from pipeline.charts import Figure
 from pipeline.images import decode_rgb, encode_png, thumbnail_jpeg
-from pipeline.metrics import resampled_interval
+from pipeline.intervals import resampled_interval
 from pipeline.predictions import Predictions
 
 TEMPLATE = "page.html.jinja"
