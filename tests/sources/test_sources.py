@@ -11,6 +11,7 @@ from pathlib import Path
 import datasets
 import pandas as pd
 import pytest
+from project import Project, stages_run
 
 from pipeline.params import Ingest
 from pipeline.sources import SOURCES
@@ -24,10 +25,14 @@ CLASSES = ("Cubism", "Naïve Art")
 
 @pytest.fixture
 def pictures(picture):
-    """In the order of their paths."""
+    return painted(picture, SPLITS)
+
+
+def painted(picture, counts):
+    """So many of each class for each split, in the order of their paths."""
     made = [
-        Picture(picture(10 * c + 100 * s + i), f"{split}/{name}/Ana_{i}.png", (name,), "Ana", split)
-        for s, (split, count) in enumerate(SPLITS.items())
+        Picture(picture(100 * s + 10 * i + c), f"{split}/{name}/Ana_{i}.png", (name,), "Ana", split)
+        for s, (split, count) in enumerate(counts.items())
         for c, name in enumerate(CLASSES)
         for i in range(count)
     ]
@@ -175,6 +180,36 @@ def test_the_same_rows_for_all_that_follows(tmp_path, pictures, ingest_params):
         table = Shards(out / "images").read(["image_id", "image", "labels", "artist", "split"])
         found.append(table.set_column(1, "image", table["image"].combine_chunks().field("bytes")))
     assert all(table.equals(found[0]) for table in found)
+
+
+def test_the_same_metrics_through_dvc(tmp_path, picture):
+    """A network that learns from the pictures in their order; some paths differ, nothing else."""
+    pictures = painted(picture, {"train": 9, "test": 6, "validation": 3})
+    run = {
+        "kind": "snn", "hidden": [8], "dropout": 0.0, "learning_rate": 0.1, "batch_size": 4,
+        "epochs": 5, "clip": "none", "patience": "none", "input": "pixels", "normalize": "zscore",
+        "folds": "none", "threshold": 0.5, "repeats": 2, "seed": 0,
+    }  # fmt: skip
+    project = Project(tmp_path / "project")
+    project.set(classifiers={"snn": run}, cnns={}, stacks={}, sweeps={}, comparisons={})
+    project.set(**{"pixels.size": 8, "ingest.split.by": "given"})
+    follow = ["pixels", "classifier@snn", "evaluate"]
+    found = []
+    for name, make, ran in (
+        ("folder", folder, follow),
+        ("table", table("csv"), []),  # data/images has the same bytes
+        ("tar", packed("x.tar"), follow),
+        ("huggingface", huggingface, follow),
+    ):
+        root = project.folder / "data/raw" / name
+        root.mkdir(parents=True)
+        source = make(root, pictures)
+        project.set(**{"ingest.input": f"data/raw/{name}", "ingest.source": source})
+        assert stages_run(project.run("dvc", "repro", "evaluate")) == ["ingest", *ran]
+        rows = Shards(project.folder / "data/images").read(["image_id", "labels", "split"])
+        found.append((rows.to_pylist(), (project.folder / "reports/metrics.json").read_bytes()))
+    assert len(found[0][0]) == len(pictures)
+    assert all(results == found[0] for results in found)
 
 
 def check(pictures, params):
