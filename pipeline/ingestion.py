@@ -71,7 +71,7 @@ class Screened:
         if vanished:
             raise UserError(
                 f"no usable picture is left of {', '.join(map(repr, vanished))} "
-                f"({self.offered[vanished[0]]} rejected): data/rejected.csv says why"
+                f"({len(self.rejections)} are rejected): data/rejected.csv says why"
             )
 
 

@@ -21,6 +21,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -35,6 +36,16 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Auto = Literal["auto"]
 OffOr = Literal["none"]  # `none` in the file switches a knob off
+DEVICE, COMMAND = r"^(auto|cpu|cuda(:\d+)?)$", r"^\S"
+RUN_NAME, HUB_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$", r"^\w[\w.-]*(/\w[\w.-]*)?$"
+PATTERNS = {  # in words
+    DEVICE: "auto, cpu, cuda or cuda:NUMBER",
+    COMMAND: "a command",
+    RUN_NAME: "a name of letters A to Z, digits, - and _",
+    HUB_NAME: "NAME or OWNER/NAME",
+}
+Device = Annotated[str, Field(pattern=DEVICE)]
+RunName = Annotated[str, Field(pattern=RUN_NAME)]
 
 
 def _inside(path: str) -> str:
@@ -148,7 +159,7 @@ class HuggingFaceSource(DescribedSource):
     """
 
     kind: Literal["huggingface"]
-    name: Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)?$")] | None = None
+    name: Annotated[str, Field(pattern=HUB_NAME)] | None = None
     config: str | None = None
     revision: str | None = None
     root: InsideInput = "."
@@ -238,7 +249,7 @@ class Features(Section):
     decoder: Literal["cpu", "cuda"]
     compile: bool | Auto
     batch_size: PositiveInt | Auto
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    device: Device
 
 
 class Pca(Section):
@@ -354,9 +365,6 @@ ClassifierRun = Annotated[
     SnnRun | AdamRun | BoostedRun | MlpRun | ConvnetRun | KnnRun | CentroidRun | LogisticRun,
     Field(discriminator="kind"),
 ]
-RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-
-
 # ---------------------------------------------------------------- cnns
 
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -451,7 +459,7 @@ class CnnRun(Section):
     patience: PositiveInt | OffOr
     precision: Literal["auto", "float32", "bfloat16"]
     compile: bool = False
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+    device: Device
     threshold: Probability
     explain: Annotated[int, Field(ge=0, le=96)] = 4
     repeats: Annotated[int, Field(ge=1, le=1000)]
@@ -490,7 +498,7 @@ class Sweep(Section):
                 first = error.errors(include_url=False)[0]
                 found = f"found {first['input']!r}: " if first["loc"] else ""
                 key = ".".join(map(str, ("vary", *first["loc"])))
-                raise ValueError(f"{key}: {found}{_message(first['msg'])}") from None
+                raise ValueError(f"{key}: {found}{_allowed(first)}") from None
         return runs
 
 
@@ -517,7 +525,7 @@ class Report(Section):
 class Params(Section):
     """The whole file."""
 
-    launcher: Annotated[str, Field(pattern=r"^\S")]
+    launcher: Annotated[str, Field(pattern=COMMAND)]
     ingest: Ingest
     features: Features
     pca: Pca
@@ -627,19 +635,26 @@ def _explain(error: ValidationError, data: Any) -> str:
         text = f"{key}.kind is missing: add it"
     else:
         # A union such as "a number or none" reports one mistake a member; they belong together.
-        same = [d for d in details if _written(d["loc"], data) == key]
+        same = [d for d in details if _written(d["loc"], data) == key and d["type"] != "missing"]
         found = "nothing" if first["input"] is None else repr(first["input"])
         value = "" if isinstance(first["input"], dict) else f"found {found}: "
-        text = f"{value}{' or '.join(dict.fromkeys(_message(d['msg']) for d in same))}"
+        text = f"{value}{' or '.join(dict.fromkeys(_allowed(d) for d in same))}"
         text = f"{key}: {text}" if first["loc"] or not isinstance(data, dict) else text
     others = len({(_written(d["loc"], data), d["type"] == "missing" and d["loc"]) for d in details})
     return text + (f" (and {others - 1} more)" if others > 1 else "")
 
 
-def _message(text: str) -> str:
-    text = text.removeprefix("Value error, ").removeprefix("Input ")
-    text = text.replace("a valid tuple", "a list")  # what YAML has
-    text = text.partition(" or instance of ")[0]  # … a valid dictionary or instance of Params
+def _allowed(mistake: ErrorDetails) -> str:
+    """What could stand there, in the words of YAML."""
+    kind, context = mistake["type"], mistake.get("ctx", {})
+    if kind == "string_pattern_mismatch":
+        return f"should be {PATTERNS[context['pattern']]}"
+    if kind == "too_short":
+        return f"should have {context['min_length']} or more, not {context['actual_length']}"
+    if kind in ("dict_type", "model_type", "model_attributes_type"):
+        return "should be keys with values, as in {kind: cosine}, or {} for none"
+    text = mistake["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    text = text.replace("a valid tuple", "a list")
     return text[0].lower() + text[1:]
 
 

@@ -20,10 +20,10 @@ def required_classes(offered: Collection[str], params: Select) -> set[str]:
     """
     wanted = set(offered if params.classes == "all" else params.classes)
     if offered and (unknown := sorted(wanted - set(offered))):
-        close = difflib.get_close_matches(unknown[0], offered, n=1, cutoff=0.0)
+        close = difflib.get_close_matches(unknown[0], offered, n=5, cutoff=0.0)
         raise UserError(
-            f"ingest.select.classes names {unknown[0]!r}, which is no class of the source; the "
-            f"closest is {close[0]!r}"
+            f"ingest.select.classes names {unknown[0]!r}, which is none of the source's "
+            f"{len(offered)} classes: the closest are {', '.join(map(repr, close))}"
         )
     return wanted if params.least_per_class == "none" else set()  # which may leave out any class
 

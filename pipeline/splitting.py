@@ -20,6 +20,8 @@ def split_pictures(
     artists: Sequence[str | None],
     given: Sequence[str | None],
     params: Split,
+    *,
+    paths: Sequence[str],
 ) -> list[str]:
     """A split for each picture, none empty, each label with a training picture.
 
@@ -29,10 +31,10 @@ def split_pictures(
     if params.by == "given":
         _check_given(given)
     by_artist = params.by == "artist"
-    if by_artist and (unknown := list(artists).count(None)):
+    if by_artist and (unknown := [p for p, a in zip(paths, artists, strict=True) if a is None]):
         raise UserError(
-            f"ingest.split.by is artist, but {unknown} of {len(artists)} pictures have none: give "
-            "source.artist or source.labels, or split by picture"
+            f"ingest.split.by is artist, but {len(unknown)} of {len(artists)} pictures have none, "
+            f"such as {', '.join(unknown[:3])}: give all one by ingest.source, or split by picture"
         )
     splits = assign_splits(
         [tuple(row) for row in labels],

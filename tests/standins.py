@@ -71,11 +71,10 @@ def art_genres(folder: Path) -> None:
 
 
 def prado(folder: Path) -> None:
-    """5 painters, most by Goya, in train and test."""
+    """5 painters, most by Goya."""
     for shade, painter in enumerate(("Goya", "Bayeu", "Haes", "Pizarro", "Ribera")):
         for number in range(1, 13 if painter == "Goya" else 8):
-            split = "test" if number % 4 == 0 else "train"
-            path = folder / split / painter / f"Autorretrato y otoño {number}.jpg"
+            path = folder / painter / f"Autorretrato y otoño {number}.jpg"
             _jpeg(path, 100 * shade + number, shade=shade)
 
 

@@ -200,7 +200,7 @@ def test_split_by_artist(root, ingested, tmp_path):
 
 def test_split_by_artist_without_artists(root, ingested, refused):
     there = root({**classes("a", "b"), "a/monet_1.png": 900})
-    with refused("ingest.split.by is artist", "21 of 21 pictures", "source.artist"):
+    with refused("ingest.split.by is artist", "21 of 21 pictures", "such as a/"):
         ingested(there, split={"by": "artist"})
     with refused("20 of 21 pictures"):
         ingested(there, split={"by": "artist"}, source={"artist": "^(.+)_"})
@@ -216,7 +216,7 @@ def test_too_few_artists(root, ingested, refused):
 
 def test_a_class_that_vanished(root, ingested, tmp_path, refused):
     there = root({**classes("a", "b"), "c/1.png": b"", "c/2.png": b"text"})
-    with refused("no usable picture is left of 'c'", "2 rejected", "rejected.csv"):
+    with refused("no usable picture is left of 'c'", "2 are rejected", "rejected.csv"):
         ingested(there)
     assert paths(rejections(tmp_path), "unreadable") == {"c/1.png", "c/2.png"}
     assert not (tmp_path / "out" / "images").exists()
@@ -224,7 +224,7 @@ def test_a_class_that_vanished(root, ingested, tmp_path, refused):
 
 def test_a_class_that_vanished_in_conflicts(root, ingested, refused):
     there = root({**classes("a", "b"), "c/1.png": 0, "c/2.png": 1000})
-    with refused("no usable picture is left of 'c' (2 rejected)"):
+    with refused("no usable picture is left of 'c' (4 are rejected)"):
         ingested(there)
 
 
@@ -295,7 +295,7 @@ def test_a_selection(root, ingested, refused):
     assert "31 left out (21 classes, 10 per_class) by ingest.select" in summary
     rows, *_ = ingested(there, select={"least_per_class": 2})  # of d there is none
     assert set(rows) == set(files)
-    with refused("names 'c ', which is no class", "closest is 'c'"):
+    with refused("names 'c ', which is none of", "closest are 'c'"):
         ingested(there, select={"classes": ["a", "c "]})
 
 

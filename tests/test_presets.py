@@ -146,8 +146,9 @@ def test_use_refuses_what_is_not_committed_unless_told(folder, refused):
     said = use("quick", tiny=False, force=True)
     assert Path("params.old1.yaml").read_text() == "changed\n"
     assert "get" not in said  # it paints its pictures
-    use("prado", tiny=False, force=True)
-    assert Path("params.old2.yaml").read_bytes() == Path("presets/quick.yaml").read_bytes()
+    use("prado", tiny=False, force=False)  # a preset as it is needs no keeping
+    assert Path("params.yaml").read_bytes() == Path("presets/prado.yaml").read_bytes()
+    assert not Path("params.old2.yaml").exists()
     assert Path("params.old1.yaml").read_text() == "changed\n"
 
 
@@ -168,21 +169,22 @@ def test_an_unknown_name_is_answered_with_the_closest(folder, refused):
 
 
 def test_get_says_the_steps_and_what_is_missing(folder, capsys, refused):
-    with refused("data/raw/prado lacks pictures: */Goya (0 of 1,080 in 2), */Bayeu (0 of"):
+    with refused("data/raw/prado lacks pictures: Goya (0 of 1,080), Bayeu (0 of"):
         get("prado")
     said = capsys.readouterr().out
-    assert said.startswith("1. with a Kaggle account download maparla/prado-museum-pictures\n2. ")
+    assert said.startswith(
+        "1. with a Kaggle account download https://www.kaggle.com/datasets/maparla"
+    )
     for part in PRESETS["prado"].parts:
-        for split, number in (("train", part.files - 40), ("test", 40)):
-            place = Path("data/raw/prado", part.where.replace("*", split))
-            place.mkdir(parents=True)
-            for i in range(number):
-                (place / f"{i}.jpg").touch()
+        place = Path("data/raw/prado", part.where)
+        place.mkdir(parents=True)
+        for i in range(part.files):
+            (place / f"{i}.jpg").touch()
     assert get("prado") == (
         "data/raw/prado is complete, 2,364 files: python -m pipeline.presets use prado"
     )
     (place / "0.jpg").unlink()
-    with refused("lacks pictures: */Ribera (221 in 2 of 222 in 2): follow the steps above"):
+    with refused("lacks pictures: Ribera (221 of 222): follow the steps above"):
         get("prado")
 
 

@@ -135,5 +135,5 @@ def test_required_classes(refused):
     assert required() == {"Cubism", "Dada"}
     assert required(classes=["Dada"]) == {"Dada"}
     assert required(least_per_class=2) == set()
-    with refused("ingest.select.classes names 'Cubsm'", "closest is 'Cubism'"):
+    with refused("ingest.select.classes names 'Cubsm'", "closest are 'Cubism'"):
         required(classes=["Cubsm", "Dada"])

@@ -193,7 +193,8 @@ def test_nothing_to_draw_from(artists):
 def split_as_given(given):
     params = Split(by="given", **SHARES, seed=0)
     labels = [("a",), ("b",)] * (len(given) // 2)
-    return split_pictures(labels, [None] * len(given), given, params)
+    paths = [f"{i}.jpg" for i in range(len(given))]
+    return split_pictures(labels, [None] * len(given), given, params, paths=paths)
 
 
 def test_a_split_that_is_to_be_given_is_kept():

@@ -89,7 +89,7 @@ def build_network(name: str, *, classes: int, channels: int, size: int, seed: in
         raise UserError(
             f"network {name!r} was given pictures of {size} x {size} pixels: it takes "
             f"{architecture.least} x {architecture.least} and more, made for {architecture.size} x "
-            f"{architecture.size}; raise the size, or choose one that takes {size}: "
+            f"{architecture.size}; raise pixels.size, or choose one that takes {size}: "
             f"{', '.join(smaller) or 'none does'}"
         )
     with torch.random.fork_rng(devices=[]):  # torch's layers draw weights as they are made

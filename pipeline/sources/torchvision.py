@@ -49,7 +49,9 @@ def _open(params: TorchvisionSource, folder: Path, *, train: bool) -> Any:
     try:
         return getattr(datasets, params.dataset)(folder, train=train, download=params.download)
     except Exception as error:  # of the network, a checksum, or whatever a damaged file leads to
-        advice = "go online and run it again" if params.download else "set source.download: true"
+        advice = (
+            "go online and run it again" if params.download else "set ingest.source.download: true"
+        )
         raise UserError(
             f"{folder} has no whole copy of {params.dataset} ({type(error).__name__}: {error}): "
             f"{advice}, or put the files there as torchvision stores them; remove what is damaged"

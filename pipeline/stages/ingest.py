@@ -46,7 +46,9 @@ def ingest(
         chosen, left_out = select(screened.accepted, params.select)
         labels, artists = [p.labels for p in chosen], [p.artist for p in chosen]
         given = [p.split for p in chosen]
-        splits = split_pictures(labels, artists, given, params.split)
+        splits = split_pictures(
+            labels, artists, given, params.split, paths=[p.path for p in chosen]
+        )
         audit = audit_pictures(chosen, splits, screened, left_out, params.audit)
         _write_audit(audit_file, audit_dir, audit)
         audit.check(params.audit)

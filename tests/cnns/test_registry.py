@@ -32,7 +32,7 @@ def test_a_size_below_the_least_is_refused(name, refused):
     with refused(
         f"network {name!r} was given pictures of {least - 1} x {least - 1} pixels",
         f"it takes {least} x {least} and more",
-        "raise the size, or choose one that takes",
+        "raise pixels.size, or choose one that takes",
         "mlp_mnist",
     ):
         build_network(name, classes=10, channels=3, size=least - 1, seed=0)
