@@ -467,7 +467,7 @@ class CnnRun(Section):
 
 
 class Stack(Section):
-    """A logistic regression of the scores of other runs, fitted to their out-of-fold scores."""
+    """A logistic regression of the scores of classifiers, fitted to those out of fold."""
 
     runs: Annotated[tuple[RunName, ...], Field(strict=False, min_length=2)]
     C: PositiveFloat

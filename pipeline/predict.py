@@ -249,7 +249,10 @@ def main() -> None:
     if arguments.output and (arguments.output.suffix != ".parquet" or arguments.output.is_dir()):
         raise UserError(f"--output is {arguments.output}: give a file that ends in .parquet")
     files = list(find_files(arguments.pictures))
-    name = arguments.run or _best(arguments.metrics)
+    name = arguments.run
+    if not name:
+        name = _best(arguments.metrics)
+        print(f"by {name}, the best on validation", file=sys.stderr)
     predictions = predicted(Predictor(arguments.models, name).predict(files))
     if arguments.output:
         write_parquet(predictions, arguments.output)
