@@ -115,6 +115,9 @@ def test_the_threshold_moves_the_scores(page_and_events):
     assert chart.locator("svg.marks").inner_html() != before
 
 
-def test_the_page_fits_its_window(page_and_events):
+@pytest.mark.parametrize("width", [1100, 390])
+def test_the_page_fits_its_window(page_and_events, width):
+    """What is wider, a chart or a table, scrolls by itself."""
     page, _ = page_and_events
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.set_viewport_size({"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
