@@ -174,25 +174,29 @@ def residuals(norms: pd.DataFrame, runs: Sequence[str]) -> Figure:
     )
 
 
-def sweep(results: pd.DataFrame, title: str) -> Figure:
+def sweep(results: pd.DataFrame, best: str | None, title: str) -> Figure:
     """Mean and standard deviation over the seeds, by setting; `title` names what varies.
 
-    results: columns setting, seed, loss, accuracy, test_accuracy, seconds; empty where it diverged.
+    results: columns setting, seed, loss, accuracy, validation_accuracy, seconds; empty where it
+    diverged. `best`: the setting to mark.
     """
     titles = {
         "loss": "training loss",
         "accuracy": "training accuracy",
-        "test_accuracy": "test accuracy",
+        "validation_accuracy": "validation accuracy",
         "seconds": "training, seconds",
     }
     order = list(results["setting"].drop_duplicates())
-    x = alt.X("setting:N", sort=order, title=title, scale=alt.Scale(domain=order))
-    base = alt.Chart(results).encode(x=x)
+    marked, plain = SPLIT_COLOURS["test"], SPLIT_COLOURS["train"]
+    base = alt.Chart(results).encode(
+        x=alt.X("setting:N", sort=order, title=title, scale=alt.Scale(domain=order)),
+        color=alt.condition(alt.datum["setting"] == best, alt.value(marked), alt.value(plain)),
+    )
     panels = []
     for column, panel in titles.items():
-        y = alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False))
-        bars = base.mark_errorbar(extent="stdev", ticks={"color": "#4c78a8"}).encode(
-            y=y, color=alt.value("#4c78a8")
+        scale = alt.Scale(zero=column == "seconds")
+        bars = base.mark_errorbar(extent="stdev", ticks=True).encode(
+            y=alt.Y(f"{column}:Q", title=None, scale=scale)
         )
         points = base.mark_point(filled=True, size=70).encode(
             y=alt.Y(f"mean({column}):Q", title=None),

@@ -223,6 +223,26 @@ def comparison(draws: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def best_setting(sweep: pd.DataFrame) -> str | None:
+    """The setting with the best validation accuracy, the mean over its seeds; None if all diverged.
+
+    sweep: columns setting, seed, diverged, validation_accuracy.
+    """
+    means = sweep.groupby("setting", sort=False)["validation_accuracy"].mean().dropna()
+    return None if means.empty else str(means.idxmax())
+
+
+def sweep_findings(sweep: pd.DataFrame, varied: Sequence[str]) -> dict[str, Any]:
+    """The best setting and those that diverged, in words. varied: the parameters of the sweep."""
+
+    def named(setting: str) -> str:  # of a single parameter it is the value alone
+        return f"{varied[0]} {setting}" if len(varied) == 1 else setting
+
+    best = best_setting(sweep)
+    diverged = sweep.loc[sweep["diverged"], "setting"].drop_duplicates()
+    return {"best": best and named(best), "diverged": [named(setting) for setting in diverged]}
+
+
 def commonest_class_accuracy(labels: Sequence[Sequence[str]], splits: Sequence[str]) -> float:
     """Test accuracy (hit@1) of always answering the commonest class of the training pictures."""
     rows = list(zip(labels, splits, strict=True))

@@ -35,6 +35,31 @@ def test_distribution_counts_a_picture_for_each_of_its_classes():
     }  # fmt: skip
 
 
+def test_the_best_of_a_sweep_is_that_on_validation():
+    sweep = pd.DataFrame(
+        {
+            "setting": ["0.1", "0.1", "0.5", "0.5", "1"],
+            "diverged": [False] * 4 + [True],
+            "validation_accuracy": [0.7, 0.8, 0.6, 0.8, None],
+            "test_accuracy": [0.1, 0.1, 0.9, 0.9, None],
+        }
+    )
+    found = page.sweep_findings(sweep, ["learning_rate"])
+    assert found == {"best": "learning_rate 0.1", "diverged": ["learning_rate 1"]}
+    found = page.sweep_findings(sweep.tail(1).assign(setting="a 1, b 2"), ["a", "b"])
+    assert found == {"best": None, "diverged": ["a 1, b 2"]}
+
+
+def test_a_sweep_is_drawn_without_the_test():
+    rows = [("0.1", 0, 0.2, 0.9, 0.8, 0.7, 3.0), ("1", 0, *[None] * 5)]
+    columns = ["loss", "accuracy", "validation_accuracy", "test_accuracy", "seconds"]
+    sweep = pd.DataFrame(rows, columns=["setting", "seed", *columns])
+    panels = charts.sweep(sweep, "0.1", "learning_rate").to_dict()["hconcat"]
+    drawn = [panel["layer"][0]["encoding"]["y"] for panel in panels]
+    assert [y["field"] for y in drawn] == ["loss", "accuracy", "validation_accuracy", "seconds"]
+    assert [y["scale"]["zero"] for y in drawn] == [False, False, False, True]
+
+
 def test_a_comparison_by_hand():
     draws = pd.DataFrame(
         {

@@ -138,7 +138,9 @@ def figures(
             results.thresholds[results.thresholds["class"].isin(shown)], runs, best
         ),
         **{
-            f"sweep_{name}": charts.sweep(table, ", ".join(varied[name]))
+            f"sweep_{name}": charts.sweep(
+                table, page.best_setting(table), ", ".join(varied[name])
+            )
             for name, table in results.sweeps.items()
         },
         "confusion": charts.confusion(confusion, runs, best),
@@ -233,7 +235,7 @@ def compose(params: Params, results: Results) -> str:
         sweeps={
             name: {
                 "base": params.sweeps[name].base,
-                "diverged": list(table.loc[table["diverged"], "setting"].drop_duplicates()),
+                **page.sweep_findings(table, varied[name]),
             }
             for name, table in results.sweeps.items()
         },
