@@ -190,3 +190,12 @@ def test_class_names_that_look_like_numbers_stay_names(made, names, tmp_path):
     results = read_results(params, [project.folder / path for path in paths])
     assert set(results.per_class["class"]) == set(names)
     assert set(results.curves["run"]) == {"snn", "boosted", "adam", "small_cnn", "lenet"}
+
+
+def test_one_training_has_no_deviation(made):
+    reports = made[0].folder / "reports"
+    table = (reports / "summary.txt").read_text("utf-8").splitlines()
+    assert [row.split()[0] for row in table if "±" in row] == ["snn", "boosted", "adam"]
+    html = (reports / "index.html").read_text("utf-8")
+    assert "trained more than once (snn 2, boosted 2, adam 2)" in html
+    assert html.partition("Cross-validation")[0].count("±") == 3 + 1  # and in the note

@@ -138,9 +138,7 @@ def figures(
             results.thresholds[results.thresholds["class"].isin(shown)], runs, best
         ),
         **{
-            f"sweep_{name}": charts.sweep(
-                table, page.best_setting(table), ", ".join(varied[name])
-            )
+            f"sweep_{name}": charts.sweep(table, page.best_setting(table), ", ".join(varied[name]))
             for name, table in results.sweeps.items()
         },
         "confusion": charts.confusion(confusion, runs, best),
@@ -167,6 +165,12 @@ def seconds(results: Results) -> pd.DataFrame:
     """Columns run, seconds: the mean of a run's trainings."""
     means = [(name, float(np.mean(t["seconds"]))) for name, t in results.training.items()]
     return pd.DataFrame(means, columns=["run", "seconds"])
+
+
+def repeated(results: Results) -> dict[str, int]:
+    """How often each run was trained, of those trained more than once."""
+    times = {name: len(training["seconds"]) for name, training in results.training.items()}
+    return {name: count for name, count in times.items() if count > 1}
 
 
 def residual_norms(results: Results) -> pd.DataFrame:
@@ -243,7 +247,7 @@ def compose(params: Params, results: Results) -> str:
         compared_inputs={params.classifiers[name].input for name in results.comparisons},
         filters={name: page.filters_uri(weights) for name, weights in results.filters.items()},
         boosted=len(residual_norms(results)) > 0,
-        repeats=[e.repeats for e in (*params.classifiers.values(), *params.cnns.values())],
+        repeated=repeated(results),
         thresholds=params.thresholds,
         multilabel=results.test.multilabel,
         counts={name: splits.count(name) for name in ("train", "validation", "test")},
@@ -274,16 +278,17 @@ def summary(results: Results) -> str:
     """The table of runs for the terminal."""
     best = best_run(results.metrics)
     times: dict[str, float] = dict(seconds(results).itertuples(index=False))
+    repeats = repeated(results)
     width = max(len("run"), *(len(name) for name in results.metrics)) + 2
     lines = [
-        f"{'run':<{width}}{'accuracy':>15}{'95 % interval':>17}{'macro F1':>10}"
+        f"{'run':<{width}}  {'accuracy':<13}{'95 % interval':>17}{'macro F1':>10}"
         f"{'validation':>12}{'seconds':>9}"
     ]
     for name, m in results.metrics.items():
-        mean = f"{m['accuracy']:.3f} ± {m['accuracy_sd']:.3f}"
+        deviation = f" ± {m['accuracy_sd']:.3f}" if name in repeats else ""
         interval = f"{m['accuracy_low']:.3f} to {m['accuracy_high']:.3f}"
         lines.append(
-            f"{name:<{width}}{mean:>15}{interval:>17}{m['macro_f1']:>10.3f}"
+            f"{name:<{width}}{m['accuracy']:>7.3f}{deviation:<8}{interval:>17}{m['macro_f1']:>10.3f}"
             f"{m['validation_accuracy']:>12.3f}{times[name]:>9.1f}"
             + ("  best on validation" if name == best else "")
         )
