@@ -204,23 +204,31 @@ def distribution(labels: Iterable[Sequence[str]], splits: Iterable[str]) -> pd.D
 
 
 def comparison(draws: pd.DataFrame) -> dict[str, Any]:
-    """Means of a comparison's columns by split, and the difference of the accuracies.
+    """What a comparison found by split, and the difference of the accuracies.
 
-    splits: split -> column -> mean, `sd` that of the accuracy; difference, low, high: accuracy by
-    picture less that by artist, with its 95 % interval.
+    splits: split -> `accuracy`, the mean over the draws, its `sd`, and the counts train, test,
+    artists, known_artists as text, from least to most where draws differ; difference, low, high:
+    accuracy by picture less that by artist, with its 95 % interval.
     """
     accuracy = draws.pivot(index="draw", columns="split", values="accuracy")
     difference = accuracy["picture"] - accuracy["artist"]
     ratio = draws["test"].sum() / draws["train"].sum()
     low, high = resampled_interval(difference.to_numpy(), ratio=ratio)
-    means = draws.groupby("split", sort=False).mean().assign(sd=accuracy.std())
+    by_split = draws.groupby("split", sort=False)
+    found = by_split[["train", "test", "artists", "known_artists"]].agg(_least_to_most)
+    found = found.assign(accuracy=accuracy.mean(), sd=accuracy.std())
     return {
-        "splits": means.to_dict("index"),
+        "splits": found.to_dict("index"),
         "draws": len(accuracy),
         "difference": difference.mean(),
         "low": low,
         "high": high,
     }
+
+
+def _least_to_most(counts: pd.Series[int]) -> str:
+    least, most = counts.min(), counts.max()
+    return str(least) if least == most else f"{least} to {most}"
 
 
 def best_setting(sweep: pd.DataFrame) -> str | None:

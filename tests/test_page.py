@@ -65,13 +65,16 @@ def test_a_comparison_by_hand():
         {
             "split": ["picture"] * 2 + ["artist"] * 2, "draw": [0, 1] * 2,
             "train": [6, 6, 7, 5], "test": [3, 3, 2, 4], "accuracy": [0.9, 0.8, 0.4, 0.5],
+            "artists": [2] * 4, "known_artists": [2, 1, 0, 0],
         }
     )  # fmt: skip
     found = page.comparison(draws)
     assert found["draws"] == 2
     assert found["splits"]["picture"]["accuracy"] == pytest.approx(0.85)
     assert found["splits"]["artist"]["sd"] == pytest.approx(0.1 / 2**0.5)
-    assert (found["splits"]["artist"]["train"], found["splits"]["artist"]["test"]) == (6, 3)
+    counts = ["train", "test", "artists", "known_artists"]
+    assert [found["splits"]["picture"][of] for of in counts] == ["6", "3", "2", "1 to 2"]
+    assert [found["splits"]["artist"][of] for of in counts] == ["5 to 7", "2 to 4", "2", "0"]
     half = 12.7062 * (0.02 * (1 / 2 + 12 / 24)) ** 0.5  # differences 0.5 and 0.3, t of one degree
     expected = (0.4, 0.4 - half, 0.4 + half)
     assert (found["difference"], found["low"], found["high"]) == pytest.approx(expected, abs=1e-4)
