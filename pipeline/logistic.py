@@ -27,6 +27,11 @@ class LogisticClassifier(Classifier):
     def __init__(self, C: float = 1.0) -> None:
         self.C = C
 
+    @property
+    def n_parameters_(self) -> int:
+        """The number of coefficients and intercepts."""
+        return self.coef_.size + self.intercept_.size
+
     def state_dict(self) -> dict[str, Array]:
         """The fitted arrays."""
         check_is_fitted(self)

@@ -46,3 +46,4 @@ def test_round_trip(multilabel):
         fitted.state_dict(), classes=fitted.classes_, multilabel=multilabel
     )
     np.testing.assert_array_equal(loaded.predict_proba(X), fitted.predict_proba(X))
+    assert loaded.n_parameters_ == 3 * (8 + 1)

@@ -76,8 +76,8 @@ def folds_of(inputs: Inputs, folds: int, seed: int) -> NDArray[np.int64]:
 
 
 def training(repeats: list[TrainedRun]) -> dict[str, Any]:
-    """Seconds of each repeat and of an epoch, parameters of a network, residual norms of each
-    member and class."""
+    """Seconds of each repeat and of an epoch, the number of trained parameters, residual norms of
+    each member and class."""
     estimators = [trained.estimator for trained in repeats]
     seconds = [estimator.seconds_ for estimator in estimators]
     epochs = sum(len(estimator.history_) for estimator in estimators)

@@ -49,7 +49,7 @@ def main() -> None:
     training = {
         "seconds": seconds,
         "seconds_per_epoch": None,
-        "parameters": None,
+        "parameters": stack.estimator.n_parameters_,
         "megabytes": megabytes(model_path),
         "residual_norms": [],
     }
