@@ -22,7 +22,10 @@ def styled(chart: Figure) -> Figure:
         chart.configure(font=FONT, background="transparent")
         .configure_view(stroke=None)
         .configure_axis(
-            labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=220
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            labelLimit=220,
         )
         .configure_legend(labelFontSize=12, title=None, orient="top")
         .configure_header(labelFontSize=13, labelFontWeight="bold", title=None)
@@ -141,13 +144,12 @@ def per_class(scores: pd.DataFrame, runs: Sequence[str]) -> Figure:
     measures = ["precision", "recall", "F1"]
     named = scores.rename(columns={"f1": "F1"})
     long = named.melt(["run", "class", "support"], measures, "measure")
-    order = scores.sort_values("support", ascending=False)["class"].drop_duplicates().to_list()
     return (
         alt.Chart(long)
         .mark_point(filled=True, size=70, opacity=0.85)
         .encode(
             x=alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, 1])),
-            y=alt.Y("class:N", sort=order, title=None, axis=alt.Axis(grid=True)),
+            y=alt.Y("class:N", sort=_by_support(scores), title=None, axis=alt.Axis(grid=True)),
             color=_run(runs),
             tooltip=["run:N", "class:N", "support:Q", alt.Tooltip("value:Q", format=".3f")],
         )
@@ -235,7 +237,6 @@ def thresholds(scores: pd.DataFrame, runs: Sequence[str], shown: str) -> Figure:
     measures = ["precision", "recall", "F1"]
     named = scores.rename(columns={"f1": "F1"})
     long = named.melt(["run", "class", "threshold", "support"], measures, "measure")
-    order = scores.sort_values("support", ascending=False)["class"].drop_duplicates().to_list()
     low, high = scores["threshold"].min(), scores["threshold"].max()
     slider = alt.binding_range(min=low, max=high, step=low, name="threshold ")
     threshold = alt.param(name="threshold", value=0.5, bind=slider)
@@ -248,7 +249,7 @@ def thresholds(scores: pd.DataFrame, runs: Sequence[str], shown: str) -> Figure:
         .mark_bar(height=9)
         .encode(
             x=alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, 1])),
-            y=alt.Y("class:N", sort=order, title=None),
+            y=alt.Y("class:N", sort=_by_support(scores), title=None),
             tooltip=["class:N", "support:Q", alt.Tooltip("value:Q", format=".3f")],
         )
         .properties(width=215, height=alt.Step(20))
@@ -315,6 +316,12 @@ def confusion(pairs: pd.DataFrame, runs: Sequence[str], shown: str) -> Figure:
     )
     size = alt.Step(44)
     return alt.layer(cells, text).add_params(chosen).properties(width=size, height=alt.Step(30))
+
+
+def _by_support(scores: pd.DataFrame) -> list[str]:
+    """The classes, the commonest in the test first, those as common by name."""
+    by_support = scores.sort_values(["support", "class"], ascending=[False, True])
+    return list(by_support["class"].drop_duplicates())
 
 
 def _legend(table: pd.DataFrame) -> alt.Legend:

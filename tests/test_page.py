@@ -60,6 +60,16 @@ def test_a_sweep_is_drawn_without_the_test():
     assert [y["scale"]["zero"] for y in drawn] == [False, False, False, True]
 
 
+def test_classes_as_common_stand_in_the_same_order_everywhere():
+    names = [f"class {i:02}" for i in range(20)]
+    rows = [("x", name, t, 0.5, 0.5, 0.5, 7) for t in (0.05, 0.1) for name in names[::-1]]
+    columns = ["run", "class", "threshold", "precision", "recall", "f1", "support"]
+    scores = pd.DataFrame([*rows, ("x", "z", 0.1, 0, 0, 0, 8)], columns=columns)
+    drawn = (charts.per_class(scores, ["x"]), charts.thresholds(scores, ["x"], "x"))
+    for chart in drawn:
+        assert chart.to_dict()["spec"]["encoding"]["y"]["sort"] == ["z", *names]
+
+
 def test_a_comparison_by_hand():
     draws = pd.DataFrame(
         {
