@@ -13,6 +13,7 @@ Figure: TypeAlias = Any  # Altair types its results more narrowly than what they
 SPLIT_COLOURS = {"train": "#4c78a8", "validation": "#9ecae9", "test": "#f58518"}
 # Okabe and Ito (2008): told apart by colour-blind readers too.
 RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#7f7f7f")
+TICKS = 5  # of a panel's height; the scale ends at one, so that the panels' titles are level
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
@@ -26,6 +27,7 @@ def styled(chart: Figure) -> Figure:
             titleFontSize=12,
             titleFontWeight="normal",
             labelLimit=220,
+            labelSeparation=8,
         )
         .configure_legend(labelFontSize=12, title=None, orient="top")
         .configure_header(labelFontSize=13, labelFontWeight="bold", title=None)
@@ -130,7 +132,7 @@ def curves(history: pd.DataFrame, runs: Sequence[str]) -> Figure:
     return alt.hconcat(
         *(
             base.encode(
-                y=alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False)),
+                y=alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False, nice=TICKS)),
                 color=_run(runs, _legend(history)),
                 tooltip=["run:N", "epoch:Q", alt.Tooltip(f"{column}:Q", format=".3f")],
             ).properties(width=245, height=210, title=title)
@@ -196,7 +198,7 @@ def sweep(results: pd.DataFrame, best: str | None, title: str) -> Figure:
     )
     panels = []
     for column, panel in titles.items():
-        scale = alt.Scale(zero=column == "seconds")
+        scale = alt.Scale(zero=column == "seconds", nice=TICKS)
         bars = base.mark_errorbar(extent="stdev", ticks=True).encode(
             y=alt.Y(f"{column}:Q", title=None, scale=scale)
         )
