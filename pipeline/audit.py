@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline import findings
+from pipeline.console import counted
 from pipeline.errors import UserError
 from pipeline.findings import Pair
 from pipeline.hashing import pairs_within
@@ -51,8 +52,8 @@ class Audit:
                 f"{p.one.path} ({p.split}) and {p.other.path} ({p.other_split})" for p in leaks[:3]
             )
             raise UserError(
-                f"ingest.audit.leakage is error, and {len(leaks)} pairs of near copies have one "
-                f"picture in the test and one outside it: {first}{'; …' if leaks[3:] else ''}; "
+                f"ingest.audit.leakage is error, found {counted(len(leaks), 'pair')} of near "
+                f"copies, one in the test and one outside it: {first}{'; …' if leaks[3:] else ''}; "
                 "remove one of each or set leakage: list; reports/audit/near_duplicates.csv has all"
             )
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from pipeline.console import progress
+from pipeline.console import counted, progress
 from pipeline.errors import UserError
 from pipeline.inputs import Inputs
 from pipeline.intervals import bootstrap_interval
@@ -99,8 +99,8 @@ def draw_parts(
     for part, chosen in zip(SPLITS, parts, strict=True):
         if not chosen.any():
             raise ValueError(
-                f"the {part} part by {by} is empty ({len(labels)} pictures by {len(set(artists))} "
-                f"artists, of whom {len(sole)} alone have a class): give the classes more artists, "
-                "or remove the entry"
+                f"the {part} part by {by} is empty ({counted(len(labels), 'picture')} by "
+                f"{counted(len(set(artists)), 'artist')}, {len(sole)} of them alone with a class): "
+                "give the classes more artists, or remove the entry"
             )
     return parts

@@ -54,6 +54,11 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 picture`, `2 pictures`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def progress(
     items: Iterable[T],
     *,

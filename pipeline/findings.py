@@ -103,8 +103,8 @@ def near_copies(pairs: Sequence[Pair], tested: int) -> Iterator[Finding]:
     yield of(
         "leak",
         "Near copies in the test and outside it",
-        f"{known} of the {tested} test pictures have one. They may be known by heart, which makes "
-        f"the accuracy up to {100 * known / tested:.1f} points too high.",
+        f"Test pictures that have one: {known} of {tested}. They may be known by heart, which "
+        f"makes the accuracy up to {100 * known / tested:.1f} points too high.",
         leaks,
     )
     yield of(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
+from pipeline.console import counted
 from pipeline.errors import UserError
 from pipeline.splitting import stratified_order
 
@@ -29,8 +30,9 @@ def assign_folds(
     smallest, count = min(counts.items(), key=lambda item: (item[1], item[0]))
     if count < folds:
         raise UserError(
-            f"folds is {folds}, but the class {smallest!r} has {count} training pictures: "
-            f"give folds at most {count}, or the class more pictures"
+            f"folds is {folds}, but the class {smallest!r} has "
+            f"{counted(count, 'training picture')}: give folds at most "
+            f"{count}, or the class more pictures"
         )
     if artists is None:
         assigned = np.empty(len(labels), np.int64)
@@ -39,8 +41,8 @@ def assign_folds(
         return assigned
     if len(set(artists)) < folds:
         raise UserError(
-            f"folds is {folds}, but the training pictures are by {len(set(artists))} artists: "
-            "lower it"
+            f"folds is {folds}, but the training pictures are by "
+            f"{counted(len(set(artists)), 'artist')}: lower it"
         )
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     assigned = np.empty(len(labels), np.int64)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.charts import Figure
+from pipeline.console import counted
 from pipeline.images import decode_rgb, encode_png, thumbnail_jpeg
 from pipeline.intervals import resampled_interval
 from pipeline.predictions import Predictions
@@ -68,6 +69,7 @@ def render(**context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["counted"] = counted
     return environment.get_template(TEMPLATE).render(
         **context, vega_bundle=vega_bundle(), versions=versions()
     )

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.accuracy import best_run
 from pipeline.backbones import Backbone
-from pipeline.console import run
+from pipeline.console import counted, run
 from pipeline.decomposition import StreamingPCA, load_pca
 from pipeline.errors import UserError
 from pipeline.extraction import Execution, Extractor
@@ -220,7 +220,7 @@ def write_parquet(predictions: Iterable[Prediction], path: Path) -> None:
             ]
             writer.write_table(pa.Table.from_pylist(rows, schema))
             count += len(batch)
-    print(f"{count} pictures: {path}")
+    print(f"{counted(count, 'picture')}: {path}")
 
 
 def predicted(predictions: Iterable[Prediction]) -> Iterator[Prediction]:

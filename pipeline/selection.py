@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from pipeline.console import counted
 from pipeline.errors import UserError
 from pipeline.ingestion import Accepted
 from pipeline.params import Select
@@ -48,7 +49,7 @@ def select(pictures: Sequence[Accepted], params: Select) -> tuple[list[Accepted]
         if not large:
             raise UserError(
                 f"ingest.select.least_per_class is {params.least_per_class}, but no class has more "
-                f"than {max(counts.values(), default=0)} usable pictures: lower it"
+                f"than {counted(max(counts.values(), default=0), 'usable picture')}: lower it"
             )
         pictures = _of_classes(pictures, large, "least_per_class", left_out)
     classes = set(_counts(pictures))

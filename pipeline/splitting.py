@@ -8,6 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pipeline.console import counted
 from pipeline.errors import UserError
 from pipeline.params import Split
 
@@ -46,9 +47,9 @@ def split_pictures(
     )
     for split in SPLITS:
         if split not in splits:
-            found, advice = f"{len(labels)} pictures", "more pictures"
+            found, advice = counted(len(labels), "picture"), "more pictures"
             if by_artist:
-                found += f" by {len(set(artists))} artists"
+                found += f" by {counted(len(set(artists)), 'artist')}"
                 advice = "more artists in each class, or split by picture"
             raise UserError(
                 f"the {split} split is empty ({found}): give {advice}, or a larger share in "

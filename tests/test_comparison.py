@@ -116,7 +116,9 @@ def test_pictures_without_an_artist_take_no_part():
 
 def test_mistakes_are_one_line(refused):
     of_one = [f"artist {row[0]}" for row in LABELS]
-    with refused("comparisons.near: the test part by picture is empty", "3 artists, of whom 3"):
+    with refused(
+        "comparisons.near: the test part by picture is empty", "3 artists, 3 of them alone"
+    ):
         compared(inputs_of(of_one))
     two = [f"artist {i % 2}" for i in range(240)]
     with refused("comparisons.near: the ", "part by artist is empty (240 pictures by 2 artists"):

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from pipeline.console import counted
+
 RUN = "from pipeline.console import run\nfrom pipeline.errors import UserError\n{}\nrun(main)"
 WAIT = """
 
@@ -59,3 +61,9 @@ def test_an_interrupt_cleans_up_and_says_so(tmp_path, number, said):
         _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (128 + number, said)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_is_no_plural():
+    assert [counted(n, "test picture") for n in (0, 1, 2)] == [
+        "0 test pictures", "1 test picture", "2 test pictures",
+    ]  # fmt: skip

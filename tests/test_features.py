@@ -212,7 +212,7 @@ def test_more_processes_than_shards(place, picture):
     place.write_images(image_rows(picture, range(20)))
     assert "features 0/2: 20 x 2400" in place.run(RANK="0", WORLD_SIZE="2")
     output = place.run(RANK="1", WORLD_SIZE="2")
-    assert "features 1/2: idle, 1 shards are fewer than 2 processes" in output
+    assert "features 1/2: idle, 1 shard for 2 processes" in output
     assert len(place.rows()) == 20
 
 

@@ -331,7 +331,7 @@ def test_leakage_is_an_error_where_asked(root, ingested, tmp_path, refused, audi
     assert audit["near_duplicates"] == {"within": 0, "across": 4, "leaks": 4}
     before = {p.name: p.read_bytes() for p in (tmp_path / "out" / "images").iterdir()}
     with refused(
-        "ingest.audit.leakage is error, and 4 pairs of near copies",
+        "ingest.audit.leakage is error, found 4 pairs of near copies",
         "test/a/copy1.png (test) and train/a/01.png (train); ", "; …",
         "reports/audit/near_duplicates.csv",
     ):  # fmt: skip

@@ -192,7 +192,7 @@ def test_more_processes_than_shards(place):
     for path in Shards(place / "images").paths[1:]:
         path.unlink()
     output = run(place, *TORCHRUN, "2")
-    assert "pca 1/2: idle, 1 shards are fewer than 2 processes" in output
+    assert "pca 1/2: idle, 1 shard for 2 processes" in output
     assert output.count("pca: 4 components hold") == 1
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from pipeline.console import counted
 from pipeline.errors import UserError
 from pipeline.params import TableSource
 from pipeline.sources.archives import open_tree
@@ -68,14 +69,15 @@ def _paths(params: TableSource, table: Table, cells: list[str], tree: Tree) -> l
     paths = tree.find([posixpath.normpath(posixpath.join(top, cell)) for cell in cells])
     if missing := [cell for cell, path in zip(cells, paths, strict=True) if path is None]:
         raise UserError(
-            f"{table.where} names {len(missing)} files in {params.image} that are not in "
+            f"{table.where} names {counted(len(missing), 'file')} in {params.image} missing from "
             f"{tree.where(top)}: {_first(missing)}: source.root says what the paths are relative to"
         )
     found = [path for path in paths if path is not None]
     if twice := [path for path, count in Counter(found).items() if count > 1]:
         raise UserError(
-            f"{table.where} lists {len(twice)} paths more than once: {_first(twice)}: keep one row "
-            "of each; several labels go into one cell, with source.separator, or several columns"
+            f"{table.where} lists {counted(len(twice), 'path')} more than once: {_first(twice)}: "
+            "keep one row of each; several labels go into one cell, with source.separator, or "
+            "several columns"
         )
     return found
 

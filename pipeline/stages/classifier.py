@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.accuracy import hits
-from pipeline.console import progress, run
+from pipeline.console import counted, progress, run
 from pipeline.errors import UserError
 from pipeline.folds import assign_folds
 from pipeline.histories import write_history
@@ -122,8 +122,8 @@ def main() -> None:
         temporary.write_text(json.dumps(course) + "\n")
     kept = hits(read_predictions(predictions_path, split="validation")).mean()
     print(
-        f"classifier {name}: validation accuracy {kept:.3f}; {params.repeats} trainings, "
-        f"{np.mean(course['seconds']):.1f} s each"
+        f"classifier {name}: validation accuracy {kept:.3f}; "
+        f"{counted(params.repeats, 'training')}, {np.mean(course['seconds']):.1f} s each"
         + ("" if folds is None else f"; {params.folds} folds")
     )
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.accuracy import hits
 from pipeline.checkpoints import Checkpoint, training_digest
 from pipeline.cnns.registry import parameters
-from pipeline.console import progress, run
+from pipeline.console import counted, progress, run
 from pipeline.devices import choose_device, choose_precision
 from pipeline.distributed import World
 from pipeline.epochs import Epoch
@@ -168,8 +168,8 @@ def main() -> None:
         repeat.checkpoint.remove()
     kept = hits(read_predictions(predictions_path, split="validation")).mean()
     print(
-        f"cnn {name}: validation accuracy {kept:.3f}; {count:,} parameters, {params.repeats} "
-        f"trainings, {np.mean(seconds):.1f} s each"
+        f"cnn {name}: validation accuracy {kept:.3f}; {count:,} parameters, "
+        f"{counted(params.repeats, 'training')}, {np.mean(seconds):.1f} s each"
     )
 
 

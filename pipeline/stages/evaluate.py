@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.accuracy import hits
-from pipeline.console import run
+from pipeline.console import counted, run
 from pipeline.metrics import (
     FALSE_POSITIVE_RATES,
     across_folds,
@@ -109,7 +109,8 @@ def main() -> None:
             table.to_csv(temporary, index=False)
     with replacing(metrics_file) as temporary:
         temporary.write_text(json.dumps(metrics, indent=2) + "\n")
-    print(f"evaluate: {len(metrics)} runs scored on {len(test.image_ids)} test pictures")
+    pictures = counted(len(test.image_ids), "test picture")
+    print(f"evaluate: {counted(len(metrics), 'run')} scored on {pictures}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from pipeline.backbones import Backbone
-from pipeline.console import run
+from pipeline.console import counted, run
 from pipeline.devices import choose_device
 from pipeline.distributed import World
 from pipeline.extraction import Execution, Extractor
@@ -55,7 +55,7 @@ def main() -> None:
     extract(work, store, extractor, what=what)
     seconds = time.perf_counter() - start
     if not work.pictures:
-        print(f"{what}: idle, {len(images.paths)} shards are fewer than {world.size} processes")
+        print(f"{what}: idle, {counted(len(images.paths), 'shard')} for {world.size} processes")
         return
     print(
         f"{what}: {work.pictures} x {store.dimension} {extractor.provenance['layer']}, {work.new} "

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.audit import Audit, audit_pictures
-from pipeline.console import progress, run
+from pipeline.console import counted, progress, run
 from pipeline.ingestion import Accepted, Rejection, Screening
 from pipeline.parallel import pieces
 from pipeline.params import Ingest, load_params
@@ -101,7 +101,7 @@ def _summary(audit: Audit, rejected_file: Path, audit_file: Path) -> str:
     splits, artists = found["splits"], len(found["artists"])
     lines = [
         f"ingest: {found['pictures']} pictures of {len(found['classes'])} classes"
-        + (f" by {artists} artists" if artists else "")
+        + (f" by {counted(artists, 'artist')}" if artists else "")
         + f": {splits['train']} train, {splits['validation']} validation, {splits['test']} test"
     ]
     if rejected := found["rejected"]:
@@ -111,7 +111,7 @@ def _summary(audit: Audit, rejected_file: Path, audit_file: Path) -> str:
     if untested := [name for name, of in found["classes"].items() if not of["test"]]:
         lines.append(f"ingest: no test picture of {', '.join(untested)}: they cannot be scored")
     if count := len(found["findings"]):
-        lines.append(f"ingest: {count} finding{'s' if count > 1 else ''} in {audit_file}")
+        lines.append(f"ingest: {counted(count, 'finding')} in {audit_file}")
     return "\n".join(lines)
 
 

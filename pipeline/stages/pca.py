@@ -13,7 +13,7 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from pipeline.console import run
+from pipeline.console import counted, run
 from pipeline.decomposition import StreamingPCA, components_digest, save_pca
 from pipeline.distributed import World
 from pipeline.errors import UserError
@@ -122,7 +122,7 @@ def main() -> None:
     torch.set_num_threads(max(1, cores() // world.local_size))  # torchrun says 1
     if world.rank >= len(images.paths):
         print(
-            f"pca {world.rank}/{world.size}: idle, {len(images.paths)} shards are fewer than "
+            f"pca {world.rank}/{world.size}: idle, {counted(len(images.paths), 'shard')} for "
             f"{world.size} processes"
         )
     with world.connected():

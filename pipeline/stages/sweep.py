@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.console import progress, run
+from pipeline.console import counted, progress, run
 from pipeline.epochs import hit_at_1
 from pipeline.errors import UserError
 from pipeline.inputs import Inputs, read_inputs
@@ -96,7 +96,7 @@ def main() -> None:
     diverged = table.loc[table["diverged"], "setting"].nunique()
     best = means.dropna()
     print(
-        f"sweep {name}: {len(means)} settings, "
+        f"sweep {name}: {counted(len(means), 'setting')}, "
         + (f"best on validation {best.idxmax()} ({best.max():.3f})" if len(best) else "none ended")
         + (f", {diverged} diverged" if diverged else "")
     )

@@ -160,7 +160,7 @@ def test_paths_that_do_not_exist(write, refused, tmp_path):
 def test_duplicate_paths(write, refused):
     rows = [*ROWS, {**ROWS[0], "style": "Other", "file": "./b/2.png"}]
     root = write({**FILES, "t.csv": text(rows, "csv")})
-    with refused("lists 1 paths more than once: 'b/2.png'", "keep one row", "source.separator"):
+    with refused("lists 1 path more than once: 'b/2.png'", "keep one row", "source.separator"):
         read(root, "t.csv")
 
 
