@@ -212,3 +212,15 @@ def test_one_training_has_no_deviation(made):
     html = (reports / "index.html").read_text("utf-8")
     assert "trained more than once (snn 2, boosted 2, adam 2)" in html
     assert html.partition("Cross-validation")[0].count("±") == 3 + 1  # and in the note
+
+
+def test_an_interval_of_no_width_is_explained(made, tmp_path):
+    project = made[0].copy(tmp_path / "project")
+    html, metrics = (project.folder / "reports" / name for name in ("index.html", "metrics.json"))
+    assert "an interval of no width" not in html.read_text("utf-8")
+    scores = json.loads(metrics.read_text())
+    scores["snn"] |= {"accuracy": 1.0, "accuracy_low": 1.0, "accuracy_high": 1.0}
+    metrics.unlink()  # a link into the cache
+    metrics.write_text(json.dumps(scores))
+    project.run(*project.command("report"))
+    assert "an interval of no width" in html.read_text("utf-8")
