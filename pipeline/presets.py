@@ -66,7 +66,7 @@ PRESETS = {
         "240, painted",
         "10 MB",
         "CPU",
-        "52 s on 2 cores",
+        "54 s on 2 cores",
     ),
     "art-genres": Preset(
         "a student's report on art genres",
