@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 import altair as alt
 import pandas as pd
 
+from pipeline.sweeps import best_setting
+
 Figure: TypeAlias = Any  # Altair types its results more narrowly than what they are
 
 SPLIT_COLOURS = {"train": "#4c78a8", "validation": "#9ecae9", "test": "#f58518"}
@@ -178,11 +180,11 @@ def residuals(norms: pd.DataFrame, runs: Sequence[str]) -> Figure:
     )
 
 
-def sweep(results: pd.DataFrame, best: str | None, title: str) -> Figure:
-    """Mean and standard deviation over the seeds, by setting; `title` names what varies.
+def sweep(results: pd.DataFrame, title: str) -> Figure:
+    """Mean and standard deviation over the seeds, by setting, the best on validation marked.
 
     results: columns setting, seed, loss, accuracy, validation_accuracy, seconds; empty where it
-    diverged. `best`: the setting to mark.
+    diverged. title: what varies.
     """
     titles = {
         "loss": "training loss",
@@ -191,10 +193,13 @@ def sweep(results: pd.DataFrame, best: str | None, title: str) -> Figure:
         "seconds": "training, seconds",
     }
     order = list(results["setting"].drop_duplicates())
+    best = best_setting(results)
     marked, plain = SPLIT_COLOURS["test"], SPLIT_COLOURS["train"]
     base = alt.Chart(results).encode(
         x=alt.X("setting:N", sort=order, title=title, scale=alt.Scale(domain=order)),
-        color=alt.condition(alt.datum["setting"] == best, alt.value(marked), alt.value(plain)),
+        color=alt.condition(
+            alt.datum["setting"] == (best and best[0]), alt.value(marked), alt.value(plain)
+        ),
     )
     panels = []
     for column, panel in titles.items():

@@ -28,6 +28,7 @@ from pipeline.console import counted
 from pipeline.images import decode_rgb, encode_png, thumbnail_jpeg
 from pipeline.intervals import resampled_interval
 from pipeline.predictions import Predictions
+from pipeline.sweeps import best_setting
 
 TEMPLATE = "page.html.jinja"
 THUMBNAIL_SIDE = 168  # pixels; a thumbnail is about 8 kB, so 2 x 96 of them stay below 2 MB
@@ -233,15 +234,6 @@ def _least_to_most(counts: pd.Series[int]) -> str:
     return str(least) if least == most else f"{least} to {most}"
 
 
-def best_setting(sweep: pd.DataFrame) -> str | None:
-    """The setting with the best validation accuracy, the mean over its seeds; None if all diverged.
-
-    sweep: columns setting, seed, diverged, validation_accuracy.
-    """
-    means = sweep.groupby("setting", sort=False)["validation_accuracy"].mean().dropna()
-    return None if means.empty else str(means.idxmax())
-
-
 def sweep_findings(sweep: pd.DataFrame, varied: Sequence[str]) -> dict[str, Any]:
     """The best setting and those that diverged, in words. varied: the parameters of the sweep."""
 
@@ -250,7 +242,7 @@ def sweep_findings(sweep: pd.DataFrame, varied: Sequence[str]) -> dict[str, Any]
 
     best = best_setting(sweep)
     diverged = sweep.loc[sweep["diverged"], "setting"].drop_duplicates()
-    return {"best": best and named(best), "diverged": [named(setting) for setting in diverged]}
+    return {"best": best and named(best[0]), "diverged": [named(setting) for setting in diverged]}
 
 
 def commonest_class_accuracy(labels: Sequence[Sequence[str]], splits: Sequence[str]) -> float:

@@ -54,7 +54,7 @@ def test_a_sweep_is_drawn_without_the_test():
     rows = [("0.1", 0, 0.2, 0.9, 0.8, 0.7, 3.0), ("1", 0, *[None] * 5)]
     columns = ["loss", "accuracy", "validation_accuracy", "test_accuracy", "seconds"]
     sweep = pd.DataFrame(rows, columns=["setting", "seed", *columns])
-    panels = charts.sweep(sweep, "0.1", "learning_rate").to_dict()["hconcat"]
+    panels = charts.sweep(sweep, "learning_rate").to_dict()["hconcat"]
     drawn = [panel["layer"][0]["encoding"]["y"] for panel in panels]
     assert [y["field"] for y in drawn] == ["loss", "accuracy", "validation_accuracy", "seconds"]
     assert [y["scale"]["zero"] for y in drawn] == [False, False, False, True]

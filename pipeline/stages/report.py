@@ -138,7 +138,7 @@ def figures(
             results.thresholds[results.thresholds["class"].isin(shown)], runs, best
         ),
         **{
-            f"sweep_{name}": charts.sweep(table, page.best_setting(table), ", ".join(varied[name]))
+            f"sweep_{name}": charts.sweep(table, ", ".join(varied[name]))
             for name, table in results.sweeps.items()
         },
         "confusion": charts.confusion(confusion, runs, best),

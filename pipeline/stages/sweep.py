@@ -15,6 +15,7 @@ from pipeline.inputs import Inputs, read_inputs
 from pipeline.parallel import forked_map
 from pipeline.params import Run, load_params, named
 from pipeline.runs import Dataset, processes, train
+from pipeline.sweeps import best_setting
 from pipeline.tables import replacing
 
 COLUMNS = [
@@ -92,12 +93,11 @@ def main() -> None:
     table = sweep(entry.settings(base), inputs, name=name)
     with replacing(sweep_file) as temporary:
         table.to_csv(temporary, index=False)
-    means = table.groupby("setting", sort=False)["validation_accuracy"].mean()
     diverged = table.loc[table["diverged"], "setting"].nunique()
-    best = means.dropna()
+    best = best_setting(table)
     print(
-        f"sweep {name}: {counted(len(means), 'setting')}, "
-        + (f"best on validation {best.idxmax()} ({best.max():.3f})" if len(best) else "none ended")
+        f"sweep {name}: {counted(table['setting'].nunique(), 'setting')}, "
+        + (f"best on validation {best[0]} ({best[1]:.3f})" if best else "none ended")
         + (f", {diverged} diverged" if diverged else "")
     )
 
