@@ -22,12 +22,12 @@ import numpy as np
 from hardware import described
 from sklearn.base import clone
 
-from pipeline.intervals import bootstrap_interval
-from pipeline.nn.boosting import RULES, BoostedClassifier
-from pipeline.nn.classifiers import SNNClassifier
-from pipeline.nn.estimator import NetworkClassifier
-from pipeline.predictions import one_hot
-from pipeline.tables import Shards, from_vectors
+from pipeline.artifacts.images import one_hot
+from pipeline.classifiers.boosting import RULES, BoostedClassifier
+from pipeline.classifiers.network import NetworkClassifier
+from pipeline.classifiers.perceptrons import SNNClassifier
+from pipeline.core.parquet import Shards, from_column
+from pipeline.measure.intervals import bootstrap_interval
 
 GRID = [
     {"learning_rate": rate, "init": init, "epochs": epochs}
@@ -61,7 +61,7 @@ def read(folder: Path) -> dict[str, Split]:
     components = Shards(folder)
     table = components.read(["labels", "split", "components"])
     targets = one_hot(table["labels"].to_pylist(), components.metadata["classes"])
-    X, split = from_vectors(table["components"]), table["split"].to_numpy()
+    X, split = from_column(table["components"]), table["split"].to_numpy()
     return {
         part: Split(X[split == part], targets[split == part])
         for part in ("train", "validation", "test")

@@ -32,12 +32,14 @@ from PIL import Image
 from timm.data import create_transform
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline.backbones import Backbone, make_backbone
-from pipeline.distributed import World
-from pipeline.extraction import Execution, Extractor
-from pipeline.incremental import extract, plan
-from pipeline.tables import Shards, images_schema, read_rows, shard_ids, write_shards
-from pipeline.vectors import VectorStore
+from pipeline.artifacts.images import images_schema
+from pipeline.artifacts.vectors import VectorStore
+from pipeline.backbones.backbone import Backbone
+from pipeline.backbones.weights import make_backbone
+from pipeline.compute.distributed import World
+from pipeline.core.parquet import Shards, read_rows, shard_ids, write_shards
+from pipeline.features.extraction import Execution, Extractor
+from pipeline.features.missing import extract, plan
 
 CASES = {"resnet50": ("random", "spatial"), "tf_efficientnet_lite0": ("packaged", "pooled")}
 BATCH = 32  # of the plain loop

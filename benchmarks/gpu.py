@@ -22,14 +22,15 @@ from extraction import painted, write_images
 from hardware import described
 from pca import features
 
-from pipeline.backbones import Backbone, make_backbone
-from pipeline.decomposition import StreamingPCA
-from pipeline.distributed import World
-from pipeline.extraction import Execution, Extractor
-from pipeline.incremental import extract, plan
-from pipeline.parallel import ordered_map
-from pipeline.tables import Shards, shard_ids
-from pipeline.vectors import VectorStore
+from pipeline.artifacts.vectors import VectorStore
+from pipeline.backbones.backbone import Backbone
+from pipeline.backbones.weights import make_backbone
+from pipeline.compute.distributed import World
+from pipeline.compute.parallel import ordered_map
+from pipeline.core.parquet import Shards, shard_ids
+from pipeline.features.extraction import Execution, Extractor
+from pipeline.features.missing import extract, plan
+from pipeline.pca.decomposition import StreamingPCA
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 DISTINCT = 500  # pictures painted; the shards repeat them

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from pipeline.parallel import cores
+from pipeline.compute.parallel import cores
 
 
 def peak_memory() -> float:

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from hardware import described
 
-from pipeline.hashing import Codes, Indices, pairs_within, perceptual_hash
-from pipeline.images import PictureError, decode_rgb
-from pipeline.parallel import ordered_map
+from pipeline.compute.parallel import ordered_map
+from pipeline.compute.pictures import PictureError, decode_rgb
+from pipeline.ingest.hashing import Codes, Indices, pairs_within, perceptual_hash
 
 
 def random_codes(n: int, distance: int, rng: np.random.Generator) -> Codes:

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.neighbors import CentroidClassifier, NeighborsClassifier
-from pipeline.parallel import ordered_map
+from pipeline.classifiers.neighbors import CentroidClassifier, NeighborsClassifier
+from pipeline.compute.parallel import ordered_map
 
 
 def painted(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

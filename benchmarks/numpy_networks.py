@@ -28,10 +28,10 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from pipeline.nn.classifiers import PerceptronClassifier
-from pipeline.nn.images import ConvNetClassifier
-from pipeline.parallel import cores, forked_map
-from pipeline.runs import Dataset, processes
+from pipeline.classifiers.convnet import ConvNetClassifier
+from pipeline.classifiers.perceptrons import PerceptronClassifier
+from pipeline.classifiers.runs import Dataset, processes
+from pipeline.compute.parallel import cores, forked_map
 
 CLASSES = 10
 RATES = {"sgd": 0.01, "adam": 0.001}

@@ -24,10 +24,10 @@ import torch
 from hardware import described, peak_memory
 from threadpoolctl import threadpool_limits
 
-from pipeline.decomposition import StreamingPCA
-from pipeline.parallel import ordered_map
-from pipeline.tables import shard_ids
-from pipeline.vectors import VectorStore
+from pipeline.artifacts.vectors import VectorStore
+from pipeline.compute.parallel import ordered_map
+from pipeline.core.parquet import shard_ids
+from pipeline.pca.decomposition import StreamingPCA
 
 LATENT = 512
 ROWS = 128

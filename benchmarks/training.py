@@ -25,13 +25,14 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from pipeline.checkpoints import Checkpoint
-from pipeline.cnns.registry import build_network
-from pipeline.distributed import World
-from pipeline.networks import StandardizeSet
-from pipeline.parallel import cores
-from pipeline.params import CnnRun
-from pipeline.training import Phase, Pictures, Trainer
+from pipeline.cnns.architectures.registry import build_network
+from pipeline.cnns.checkpoints import Checkpoint
+from pipeline.cnns.inputs import Pictures
+from pipeline.cnns.params import CnnRun
+from pipeline.cnns.standardization import StandardizeSet
+from pipeline.cnns.training import Phase, Trainer
+from pipeline.compute.distributed import World
+from pipeline.compute.parallel import cores
 
 BATCH, RATE, CLASSES = 128, 0.01, 10
 MEAN, DEVIATION = [0.5] * 3, [0.25] * 3

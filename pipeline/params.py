@@ -3,523 +3,31 @@
 from __future__ import annotations
 
 import difflib
-import re
 import sys
 import types
 from collections.abc import Mapping
-from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PositiveInt,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
+from pydantic import Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from pipeline.console import run
-from pipeline.errors import UserError
+from pipeline.classifiers.params import ClassifierRun
+from pipeline.cnns.params import CnnRun
+from pipeline.comparisons.params import Comparison
+from pipeline.core.errors import UserError
+from pipeline.core.schema import COMMAND, RunName, Section, in_words
+from pipeline.evaluate.params import Evaluate
+from pipeline.features.params import Features
+from pipeline.ingest.params import Ingest
+from pipeline.pca.params import Pca
+from pipeline.pixels.params import Pixels
+from pipeline.report.params import Report
+from pipeline.stacks.params import StackParams
+from pipeline.sweeps.params import Sweep
 
 PARAMS_FILE = Path("params.yaml")
-
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Fraction = Annotated[float, Field(gt=0, lt=1)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Auto = Literal["auto"]
-OffOr = Literal["none"]  # `none` in the file switches a knob off
-DEVICE, COMMAND = r"^(auto|cpu|cuda(:\d+)?)$", r"^\S"
-RUN_NAME, HUB_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$", r"^\w[\w.-]*(/\w[\w.-]*)?$"
-PATTERNS = {  # in words
-    DEVICE: "auto, cpu, cuda or cuda:NUMBER",
-    COMMAND: "a command",
-    RUN_NAME: "a name of letters A to Z, digits, - and _",
-    HUB_NAME: "NAME or OWNER/NAME",
-}
-Device = Annotated[str, Field(pattern=DEVICE)]
-RunName = Annotated[str, Field(pattern=RUN_NAME)]
-
-
-def _inside(path: str) -> str:
-    if Path(path).is_absolute() or ".." in Path(path).parts:
-        raise ValueError("must be relative and stay inside ingest.input")
-    return path
-
-
-InsideInput = Annotated[str, AfterValidator(_inside)]
-
-
-def _expression(pattern: str) -> str:
-    try:
-        groups = re.compile(pattern).groups
-    except re.error as error:
-        raise ValueError(f"is not a regular expression ({error})") from None
-    if groups != 1:
-        raise ValueError(f"must have exactly one group, the artist; found {groups}")
-    return pattern
-
-
-class Section(BaseModel):
-    """Every model here: unknown keys are refused, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-# ---------------------------------------------------------------- ingest
-
-
-SplitName = Literal["train", "validation", "test"]
-
-
-def _columns(names: Any) -> Any:
-    listed = [names] if isinstance(names, str) else names
-    if not isinstance(listed, list | tuple) or not listed:
-        raise ValueError("must be the name of a column, or a list of names")
-    return tuple(listed)
-
-
-def _shards(patterns: Any) -> Any:
-    return {"all": patterns} if isinstance(patterns, str) else patterns
-
-
-Columns = Annotated[tuple[str, ...], BeforeValidator(_columns)]
-Shards = Annotated[
-    dict[SplitName | Literal["all"], InsideInput], Field(min_length=1), BeforeValidator(_shards)
-]
-
-
-class GeneratedSource(Section):
-    kind: Literal["generated"]
-    pictures: Annotated[int, Field(ge=16, le=1_000_000)]
-    size: Annotated[int, Field(ge=32, le=1024)]
-    painters: Annotated[int, Field(ge=8)]
-    seed: Seed
-
-    @model_validator(mode="after")
-    def _enough(self) -> GeneratedSource:
-        if self.pictures < 2 * self.painters:
-            raise ValueError(f"pictures must be at least 2 * painters = {2 * self.painters}")
-        return self
-
-
-class LabelTable(Section):
-    table: InsideInput
-    key: str
-    column: str
-    separator: Annotated[str, Field(min_length=1)] = ","
-    aliases: dict[str, str] = {}
-
-
-class FolderSource(Section):
-    kind: Literal["folder"]
-    archive: InsideInput | None = None
-    root: InsideInput = "."
-    artist: Annotated[str, AfterValidator(_expression)] | None = None
-    labels: LabelTable | None = None
-
-
-class DescribedSource(Section):
-    """Each picture has a row: columns with its labels and, maybe, its artist."""
-
-    labels: Columns
-    separator: Annotated[str, Field(min_length=1)] | None = None
-    artist: str | None = None
-
-
-class TableSource(DescribedSource):
-    """root: what the paths in the column `image` are relative to, by default the file's folder."""
-
-    kind: Literal["table"]
-    archive: InsideInput | None = None
-    file: InsideInput
-    root: InsideInput | None = None
-    image: str
-    split: str | None = None
-
-
-class TorchvisionSource(Section):
-    kind: Literal["torchvision"]
-    dataset: Literal["MNIST", "KMNIST", "FashionMNIST", "CIFAR10", "CIFAR100"]
-    root: InsideInput = "."
-    download: bool = False
-
-
-class HuggingFaceSource(DescribedSource):
-    """name, config, revision: of a dataset on the hub; without a name, the folder `root`.
-
-    splits: the dataset's name of a split -> ours; what is not named is left out.
-    """
-
-    kind: Literal["huggingface"]
-    name: Annotated[str, Field(pattern=HUB_NAME)] | None = None
-    config: str | None = None
-    revision: str | None = None
-    root: InsideInput = "."
-    image: str
-    splits: Annotated[dict[str, SplitName], Field(min_length=1)] | None = None
-
-    @model_validator(mode="after")
-    def _one_place(self) -> HuggingFaceSource:
-        if self.name is None and self.revision is not None:
-            raise ValueError("revision is of a dataset on the hub: give its name too")
-        if self.name is not None and self.root != ".":
-            raise ValueError("name is a dataset on the hub, root a local folder: give one")
-        return self
-
-
-class WebDatasetSource(DescribedSource):
-    """shards: a pattern of the tars' names, or a split -> its pattern."""
-
-    kind: Literal["webdataset"]
-    shards: Shards
-
-
-Source = (
-    GeneratedSource
-    | FolderSource
-    | TableSource
-    | TorchvisionSource
-    | HuggingFaceSource
-    | WebDatasetSource
-)
-
-
-class Select(Section):
-    classes: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | Literal["all"]
-    least_per_class: PositiveInt | OffOr
-    per_class: PositiveInt | OffOr
-    balance: bool
-    sample: PositiveInt | OffOr
-    shortest_side: PositiveInt | OffOr
-    seed: Seed
-
-
-class Split(Section):
-    by: Literal["picture", "artist", "given"]
-    validation: Fraction
-    test: Fraction
-    seed: Seed
-
-    @model_validator(mode="after")
-    def _leaves_training(self) -> Split:
-        if self.validation + self.test >= 1:
-            raise ValueError("validation + test must be below 1, so that training pictures remain")
-        return self
-
-
-class Audit(Section):
-    near_duplicates: Annotated[int, Field(ge=0, le=12)] | OffOr
-    leakage: Literal["list", "error"]
-
-    @model_validator(mode="after")
-    def _leaks_are_sought(self) -> Audit:
-        if self.leakage == "error" and self.near_duplicates == "none":
-            raise ValueError("leakage: error needs near_duplicates, such as 4")
-        return self
-
-
-class Ingest(Section):
-    input: str
-    source: Annotated[Source, Field(discriminator="kind")]
-    max_megapixels: Annotated[float, Field(gt=0, le=178)]  # Pillow refuses more
-    select: Select
-    split: Split
-    audit: Audit
-
-
-# ---------------------------------------------------------------- weights, features, pca
-
-
-class Features(Section):
-    backbone: str
-    weights: str
-    seed: Seed
-    layer: Literal["spatial", "pooled"]
-    resize: Literal["squash", "crop"]
-    scaled_decoding: bool
-    precision: Literal["auto", "float32", "bfloat16"]
-    decoder: Literal["cpu", "cuda"]
-    compile: bool | Auto
-    batch_size: PositiveInt | Auto
-    device: Device
-
-
-class Pca(Section):
-    components: PositiveInt | OffOr
-    whiten: bool
-    sample: Annotated[int, Field(ge=2)] | OffOr
-    seed: Seed
-
-
-# ---------------------------------------------------------------- pixels
-
-
-class Pixels(Section):
-    size: Annotated[int, Field(ge=8, le=512)]
-    colour: Literal["rgb", "grey"]
-
-
-# ---------------------------------------------------------------- classifiers
-
-Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False)]  # YAML has lists only
-Init = Literal["normal", "xavier", "he"]
-Folds = Annotated[int, Field(ge=2, le=100)]
-
-
-class Run(Section):
-    """What every run has, whatever its kind."""
-
-    kind: str
-    input: Literal["components", "features", "pixels"]
-    normalize: Literal["zscore", "minmax"] | OffOr
-    folds: Folds | OffOr
-    threshold: Probability
-    repeats: Annotated[int, Field(ge=1, le=1000)]
-    seed: Seed
-
-
-class NetworkRun(Run):
-    hidden: Sizes
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    learning_rate: PositiveFloat
-    batch_size: PositiveInt
-    epochs: PositiveInt
-    clip: PositiveFloat | OffOr
-    patience: PositiveInt | OffOr
-
-
-class SnnRun(NetworkRun):
-    kind: Literal["snn"]
-
-
-class AdamRun(NetworkRun):
-    kind: Literal["adam"]
-
-
-class BoostedRun(NetworkRun):
-    kind: Literal["boosted"]
-    rule: Literal["residual_average", "newton", "bagging"]
-    members: PositiveInt
-    tolerance: PositiveFloat
-    shrinkage: Annotated[float, Field(gt=0, le=1)]
-    init: Init
-
-
-class TunedRun(NetworkRun):
-    """A network with every option of its training."""
-
-    init: Init
-    batch_norm: bool
-    optimizer: Literal["sgd", "adam"]
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    schedule: Literal["constant", "step", "exponential"]
-    decay: Annotated[float, Field(gt=0, le=1)]
-    decay_epochs: PositiveInt
-
-
-class MlpRun(TunedRun):
-    kind: Literal["mlp"]
-
-
-class ConvnetRun(TunedRun):
-    kind: Literal["convnet"]
-    input: Literal["pixels"]
-    filters: Annotated[Sizes, Field(min_length=1)]
-    pooling: Literal["max", "average"]
-
-
-class DistanceRun(Run):
-    distance: Literal["manhattan", "mse", "cosine", "ssim"]
-
-    @model_validator(mode="after")
-    def _pictures(self) -> DistanceRun:
-        if self.distance == "ssim" and self.input != "pixels":
-            raise ValueError("distance ssim compares pictures: set input: pixels")
-        return self
-
-
-class KnnRun(DistanceRun):
-    kind: Literal["knn"]
-    n_neighbors: PositiveInt
-
-
-class CentroidRun(DistanceRun):
-    kind: Literal["nearest_centroid"]
-
-
-class LogisticRun(Run):
-    kind: Literal["logistic"]
-    C: PositiveFloat
-
-
-ClassifierRun = Annotated[
-    SnnRun | AdamRun | BoostedRun | MlpRun | ConvnetRun | KnnRun | CentroidRun | LogisticRun,
-    Field(discriminator="kind"),
-]
-# ---------------------------------------------------------------- cnns
-
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
-
-class ScheduleSection(Section):
-    """warmup: epochs in which the rate rises from 0."""
-
-    warmup: NotNegative = 0.0
-
-
-class ConstantSchedule(ScheduleSection):
-    kind: Literal["constant"]
-
-
-class StepsSchedule(ScheduleSection):
-    """at: the first epoch of a rate, counted from 0 -> the rate."""
-
-    kind: Literal["steps"]
-    at: Annotated[dict[Annotated[int, Field(ge=1)], PositiveFloat], Field(min_length=1)]
-
-
-class ExponentialSchedule(ScheduleSection):
-    kind: Literal["exponential"]
-    factor: Annotated[float, Field(gt=0, lt=1)]
-    after: Annotated[int, Field(ge=0)] = 0
-
-
-class CosineSchedule(ScheduleSection):
-    kind: Literal["cosine"]
-
-
-class OneCycleSchedule(ScheduleSection):
-    kind: Literal["one_cycle"]
-    rise: Fraction = 0.25
-
-
-Schedule = (
-    ConstantSchedule | StepsSchedule | ExponentialSchedule | CosineSchedule | OneCycleSchedule
-)
-
-
-class Augment(Section):
-    """Random changes of the training pictures; what is not named does not happen."""
-
-    flip: bool = False
-    crop: Annotated[int, Field(ge=0)] = 0
-    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    resized_crop: Annotated[float, Field(ge=0, le=1)] = 0.0
-    jitter: Annotated[float, Field(ge=0, le=1)] = 0.0
-    pca_colour: NotNegative = 0.0
-    mixup: NotNegative = 0.0
-    cutmix: NotNegative = 0.0
-
-
-class Finetune(Section):
-    """A second part of a transfer, in which the last `layers` of the trunk train too."""
-
-    layers: PositiveInt
-    epochs: PositiveInt
-    learning_rate: PositiveFloat
-
-
-class Transfer(Section):
-    """A frozen trunk of timm's with a new head; size: side of its input, its own where none."""
-
-    backbone: str
-    weights: str
-    size: Annotated[int, Field(ge=32)] | None = None
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    finetune: Finetune | None = None
-
-
-class CnnRun(Section):
-    """A network on pixels, trained end to end, or a pretrained one with a new head."""
-
-    architecture: str | Transfer
-    optimizer: Literal["sgd", "adam", "adamw"]
-    learning_rate: PositiveFloat
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    nesterov: bool = True
-    weight_decay: NotNegative
-    schedule: Annotated[Schedule, Field(discriminator="kind")]
-    batch_size: PositiveInt
-    epochs: PositiveInt
-    augment: Augment
-    standardize: Literal["set", "picture"]
-    balance: Literal["weights", "sampling"] | OffOr
-    output_bias: Literal["zero", "frequencies"] = "zero"
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    ema: Annotated[float, Field(gt=0, lt=1)] | OffOr
-    patience: PositiveInt | OffOr
-    precision: Literal["auto", "float32", "bfloat16"]
-    compile: bool = False
-    device: Device
-    threshold: Probability
-    explain: Annotated[int, Field(ge=0, le=96)] = 4
-    repeats: Annotated[int, Field(ge=1, le=1000)]
-    seed: Seed
-
-
-class Stack(Section):
-    """A logistic regression of the scores of classifiers, fitted to those out of fold."""
-
-    runs: Annotated[tuple[RunName, ...], Field(strict=False, min_length=2)]
-    C: PositiveFloat
-    threshold: Probability
-
-
-class Sweep(Section):
-    """The run `base` with each combination of the values in `vary`."""
-
-    base: RunName
-    vary: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
-
-    def settings(self, base: Run) -> list[tuple[dict[str, Any], Run]]:
-        """Every combination and the run it makes of `base`. Errors: ValueError."""
-        model = type(base)
-        fixed = ("kind", "input", "folds", "threshold", "seed")  # a sweep has its own, or none
-        allowed = [name for name in model.model_fields if name not in fixed]
-        if unknown := [key for key in self.vary if key not in allowed]:
-            raise ValueError(f"vary.{unknown[0]}: a {base.kind} run has {', '.join(allowed)}")
-        combinations = (
-            dict(zip(self.vary, values, strict=True)) for values in product(*self.vary.values())
-        )
-        runs = []
-        for setting in combinations:
-            try:
-                runs.append((setting, model.model_validate({**base.model_dump(), **setting})))
-            except ValidationError as error:
-                first = error.errors(include_url=False)[0]
-                found = f"found {first['input']!r}: " if first["loc"] else ""
-                key = ".".join(map(str, ("vary", *first["loc"])))
-                raise ValueError(f"{key}: {found}{_allowed(first)}") from None
-        return runs
-
-
-class Comparison(Section):
-    """The run of this name under both splits, by picture and by artist, drawn `draws` times."""
-
-    draws: Annotated[int, Field(ge=2, le=1000)]
-    seed: Seed
-
-
-# ---------------------------------------------------------------- evaluate, report
-
-
-class Evaluate(Section):
-    bootstrap: Annotated[int, Field(ge=100, le=100_000)]
-    seed: Seed
-
-
-class Report(Section):
-    samples: Annotated[int, Field(ge=0, le=96)]
-    mistakes: Annotated[int, Field(ge=0, le=96)]
 
 
 class Params(Section):
@@ -532,7 +40,7 @@ class Params(Section):
     pixels: Pixels
     classifiers: Annotated[dict[RunName, ClassifierRun], Field(min_length=1)]
     cnns: dict[RunName, CnnRun]
-    stacks: dict[RunName, Stack]
+    stacks: dict[RunName, StackParams]
     sweeps: dict[RunName, Sweep]
     comparisons: dict[RunName, Comparison]
     evaluate: Evaluate
@@ -578,8 +86,6 @@ class Params(Section):
             for name, run in section.items()
         }
 
-
-# ---------------------------------------------------------------- reading
 
 Entry = TypeVar("Entry")
 
@@ -638,24 +144,10 @@ def _explain(error: ValidationError, data: Any) -> str:
         same = [d for d in details if _written(d["loc"], data) == key and d["type"] != "missing"]
         found = "nothing" if first["input"] is None else repr(first["input"])
         value = "" if isinstance(first["input"], dict) else f"found {found}: "
-        text = f"{value}{' or '.join(dict.fromkeys(_allowed(d) for d in same))}"
+        text = f"{value}{' or '.join(dict.fromkeys(in_words(d) for d in same))}"
         text = f"{key}: {text}" if first["loc"] or not isinstance(data, dict) else text
     others = len({(_written(d["loc"], data), d["type"] == "missing" and d["loc"]) for d in details})
     return text + (f" (and {others - 1} more)" if others > 1 else "")
-
-
-def _allowed(mistake: ErrorDetails) -> str:
-    """What could stand there, in the words of YAML."""
-    kind, context = mistake["type"], mistake.get("ctx", {})
-    if kind == "string_pattern_mismatch":
-        return f"should be {PATTERNS[context['pattern']]}"
-    if kind == "too_short":
-        return f"should have {context['min_length']} or more, not {context['actual_length']}"
-    if kind in ("dict_type", "model_type", "model_attributes_type"):
-        return "should be keys with values, as in {kind: cosine}, or {} for none"
-    text = mistake["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    text = text.replace("a valid tuple", "a list")
-    return text[0].lower() + text[1:]
 
 
 def _written(loc: tuple[int | str, ...], data: Any) -> str:
@@ -696,7 +188,3 @@ def main() -> None:
     writer = YAML()
     writer.indent(mapping=2, sequence=4, offset=2)
     writer.dump(params.model_dump(mode="json", exclude_none=True), sys.stdout)
-
-
-if __name__ == "__main__":
-    run(main)

@@ -17,20 +17,22 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from pipeline.accuracy import best_run
-from pipeline.backbones import Backbone
-from pipeline.console import counted, run
-from pipeline.decomposition import StreamingPCA, load_pca
-from pipeline.errors import UserError
-from pipeline.extraction import Execution, Extractor
-from pipeline.images import PictureError
-from pipeline.networks import TrainedNetwork
-from pipeline.parallel import ordered_map
-from pipeline.pixels import decode_pixels, to_vectors
-from pipeline.runs import TrainedRun, load_run
-from pipeline.sources.tree import visible_files
-from pipeline.stacking import Stack
-from pipeline.tables import replacing
+from pipeline.artifacts.pixels import to_floats
+from pipeline.artifacts.scores import best_run
+from pipeline.backbones.backbone import Backbone
+from pipeline.classifiers.runs import TrainedRun, load_run
+from pipeline.cnns.network import TrainedNetwork
+from pipeline.command import run
+from pipeline.compute.parallel import ordered_map
+from pipeline.compute.pictures import PictureError
+from pipeline.core.console import counted
+from pipeline.core.errors import UserError
+from pipeline.core.files import replacing, visible_files
+from pipeline.features.extraction import Execution, Extractor
+from pipeline.pca.decomposition import StreamingPCA
+from pipeline.pca.files import load_pca
+from pipeline.pixels.decoding import decode_pixels
+from pipeline.stacks.stacking import Stack
 
 BATCH = 32  # pictures that are read at a time
 PER_GROUP = 1024  # pictures in a row group of --output
@@ -96,7 +98,7 @@ class FromPixels:
         return decode_pixels(data, **self._options)
 
     def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[Any]:
-        return to_vectors(prepared)
+        return to_floats(prepared)
 
 
 class AsPixels(FromPixels):

@@ -16,10 +16,10 @@ from filelock import FileLock
 from PIL import Image
 from project import Project
 
-from pipeline.errors import UserError
-from pipeline.params import Ingest
-from pipeline.stages.ingest import ingest
-from pipeline.tables import Shards
+from pipeline.core.errors import UserError
+from pipeline.core.parquet import Shards
+from pipeline.ingest.params import Ingest
+from pipeline.ingest.stage import ingest
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.params import FolderSource, GeneratedSource, KnnRun, SnnRun, Sweep, load_params
+from pipeline.classifiers.params import KnnRun, SnnRun
+from pipeline.ingest.sources.params import FolderSource, GeneratedSource
+from pipeline.params import load_params
+from pipeline.sweeps.params import Sweep
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
+from pipeline.compute.parallel import forked_map
 from pipeline.nn.layers import Array, Dense, Dropout, Layer, ReLU
 from pipeline.nn.losses import Loss
 from pipeline.nn.normalization import BatchNorm
 from pipeline.nn.optimizers import Optimizer, clip_
-from pipeline.parallel import forked_map
 
 PREDICT_ROWS = 128  # activations of so many rows stay small whatever N
 

@@ -1,0 +1,30 @@
+"""`reports/audit.json`, `reports/audit`, `data/rejected.csv`: what is wrong with the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from pipeline.core.files import read_json, replacing, write_csv, write_json
+
+SUMMARY = Path("reports/audit.json")
+TABLES = Path("reports/audit")
+REJECTED = Path("data/rejected.csv")  # columns path, reason, detail
+
+
+def write_audit(summary: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> None:
+    """The summary, and each table under its name."""
+    with replacing(TABLES) as folder:
+        folder.mkdir()
+        for name, table in tables.items():
+            write_csv(folder / f"{name}.csv", table)
+    write_json(SUMMARY, summary)
+
+
+def read_audit() -> dict[str, Any]:
+    """The summary. Errors: `UserError`."""
+    summary: dict[str, Any] = read_json(SUMMARY)
+    return summary

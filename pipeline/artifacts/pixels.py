@@ -1,0 +1,46 @@
+"""`data/pixels`: every picture at one small size, uint8, in the order of data/images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.files import read_json, readable, replacing, write_json
+
+PATH = Path("data/pixels")
+
+Shape = tuple[int, int, int]
+
+
+def write_pixels(
+    pictures: Iterable[NDArray[np.uint8]],
+    shape: tuple[int, int, int, int],
+    options: dict[str, Any],
+    folder: Path = PATH,
+) -> None:
+    """N arrays (H, W, C), their shape (N, H, W, C) and how they were made; whole or not at all."""
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        array = np.lib.format.open_memmap(temporary / "pixels.npy", "w+", np.uint8, shape)
+        for row, picture in enumerate(pictures):
+            array[row] = picture
+        array.flush()
+        write_json(temporary / "pixels.json", options, indent=None)
+
+
+def open_pixels(folder: Path = PATH) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+    """(N, H, W, C), mapped into memory, and how they were made. Errors: `UserError`."""
+    stored = read_json(folder / "pixels.json")
+    with readable(folder / "pixels.npy"):
+        return np.load(folder / "pixels.npy", mmap_mode="c"), stored
+
+
+def to_floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, H, W, C) in 0..255 -> (N, H * W * C) in 0..1."""
+    vectors = pixels.reshape(len(pixels), -1).astype(np.float32)
+    vectors /= 255
+    return vectors

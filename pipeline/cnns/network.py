@@ -1,0 +1,156 @@
+"""The network of a run: an architecture or a pretrained trunk, standardisation before it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from pipeline.cnns.architectures.airbench import PatchWhitening
+from pipeline.cnns.architectures.registry import build_network
+from pipeline.cnns.inputs import Pictures, as_input
+from pipeline.cnns.params import CnnRun
+from pipeline.cnns.standardization import StandardizePicture, StandardizeSet
+from pipeline.cnns.training import Phase, probabilities
+from pipeline.cnns.transfer import TransferNetwork, Trunk, _transfer, _trunk
+from pipeline.compute.devices import choose_precision
+from pipeline.core.errors import UserError
+from pipeline.core.tensors import loading_model, save_model
+
+PATCHES = 2**20  # that whitening is fitted to, at most
+
+
+def make_network(
+    run: CnnRun, training: Pictures, *, seed: int, pretrained_dir: Path
+) -> tuple[nn.Sequential, Trunk | None]:
+    """The network of a run at the start of its training: (N, C, H, W) in 0..1 -> logits.
+
+    training: those whose statistics `standardize: set` takes. Errors: `UserError`.
+    """
+    height, _, channels = training.shape
+    classes = training.targets.shape[1]
+    if isinstance(run.architecture, str):
+        network = build_network(
+            run.architecture, classes=classes, channels=channels, size=height, seed=seed
+        )
+        standardize = (
+            StandardizePicture() if run.standardize == "picture" else StandardizeSet.fit(training)
+        )
+        _whiten(network, standardize, training)
+        return nn.Sequential(standardize, network), None
+    if channels != 3:
+        raise UserError(
+            f"{run.architecture.backbone} sees RGB, pixels.colour is grey: set pixels.colour: rgb"
+        )
+    trunk, made = _trunk(run.architecture, pretrained_dir, seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _transfer(made, trunk, classes, run.architecture.dropout), trunk
+
+
+def _whiten(network: nn.Module, standardize: nn.Module, training: Pictures) -> None:
+    """Fit the layers of `network` that whiten to PATCHES places of the training pictures."""
+    height, width, _ = training.shape
+    step = math.ceil(len(training) * height * width / PATCHES)
+    for module in network.modules():
+        if isinstance(module, PatchWhitening):
+            pixels = torch.from_numpy(training[slice(None, None, step)])
+            with torch.no_grad():
+                module.fit(standardize(as_input(pixels)))
+
+
+def rebuild(
+    run: CnnRun, trunk: Trunk | None, *, shape: tuple[int, int, int], classes: int
+) -> nn.Sequential:
+    """The network of a run whose weights are to be loaded; shape: (H, W, C)."""
+    height, _, channels = shape
+    if isinstance(run.architecture, str):
+        network = build_network(
+            run.architecture, classes=classes, channels=channels, size=height, seed=0
+        )
+        zeros, ones = [0.0] * channels, [1.0] * channels
+        return nn.Sequential(
+            StandardizePicture() if run.standardize == "picture" else StandardizeSet(zeros, ones),
+            network,
+        )
+    assert trunk is not None
+    made = timm.create_model(trunk.name, pretrained=False, num_classes=0)
+    return _transfer(made, trunk, classes, run.architecture.dropout)
+
+
+def phases(run: CnnRun, network: nn.Sequential) -> list[Phase]:
+    """The parts of a run's training: of a transfer the head, then last layers of the trunk too."""
+    if isinstance(run.architecture, str):
+        return [Phase(run.epochs, run.learning_rate, list(network.parameters()))]
+    transfer = network[1]
+    assert isinstance(transfer, TransferNetwork)
+    parts = [Phase(run.epochs, run.learning_rate, list(transfer.head.parameters()))]
+    if finetune := run.architecture.finetune:
+        last = transfer.last_layers(finetune.layers)
+        parts.append(Phase(finetune.epochs, finetune.learning_rate, last))
+    return parts
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A network that has been trained, for pictures of `shape` (H, W, C)."""
+
+    network: nn.Module
+    run: CnnRun
+    trunk: Trunk | None
+    shape: tuple[int, int, int]
+    classes: list[str]
+    multilabel: bool
+
+    def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(N, H, W, C) -> (N, L) probabilities, on the CPU in the precision of its trainings; rows
+        sum to 1 unless `multilabel`."""
+        device = torch.device("cpu")
+        return probabilities(
+            self.network, pixels, multilabel=self.multilabel, device=device,
+            dtype=choose_precision(self.run.precision, device, training=True),
+        )  # fmt: skip
+
+    def save(self, path: Path, **provenance: Any) -> None:
+        """Write tensors to `path` (safetensors), all else beside it (.json)."""
+        tensors = {name: t.cpu().numpy() for name, t in self.network.state_dict().items()}
+        save_model(
+            path,
+            tensors,
+            **provenance,
+            first_convolution=self._first_convolution(),
+            run=self.run.model_dump(),
+            trunk=self.trunk and asdict(self.trunk),
+            shape=self.shape,
+            classes=self.classes,
+            multilabel=self.multilabel,
+        )
+
+    def _first_convolution(self) -> str | None:
+        """The name of its weights; None where there is no convolution."""
+        for name, module in self.network.named_modules():
+            if isinstance(module, nn.Conv2d | PatchWhitening):
+                return f"{name}.weight"
+        return None
+
+    @classmethod
+    def load(cls, path: Path) -> tuple[TrainedNetwork, dict[str, Any]]:
+        """What `save` wrote, and all that stands beside the tensors. Errors: `UserError`."""
+        with loading_model(path) as (tensors, stored):
+            run = CnnRun.model_validate(stored["run"])
+            trunk = None
+            if facts := stored["trunk"]:
+                trunk = Trunk(**{**facts, "mean": tuple(facts["mean"]), "std": tuple(facts["std"])})
+            height, width, channels = stored["shape"]
+            classes = stored["classes"]
+            shape = (height, width, channels)
+            network = rebuild(run, trunk, shape=shape, classes=len(classes))
+            network.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()})
+            return cls(network, run, trunk, shape, classes, stored["multilabel"]), stored

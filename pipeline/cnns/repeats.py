@@ -1,0 +1,93 @@
+"""The trainings of a network on pixels, one for each seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.artifacts import models
+from pipeline.cnns.checkpoints import Checkpoint, training_digest
+from pipeline.cnns.inputs import Pictures, PixelInputs
+from pipeline.cnns.network import TrainedNetwork, make_network, phases
+from pipeline.cnns.optimization import set_output_bias
+from pipeline.cnns.params import CnnRun
+from pipeline.cnns.training import Trainer
+from pipeline.compute.devices import choose_device, choose_precision
+from pipeline.compute.distributed import World
+from pipeline.core.console import progress
+from pipeline.core.errors import UserError
+from pipeline.measure.accuracy import Epoch
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One training: the network, its epochs, and its scores (N, L) of the held-out pictures."""
+
+    network: TrainedNetwork
+    history: list[Epoch]
+    seconds: list[float]  # of each epoch
+    scores: NDArray[np.float32]
+    checkpoint: Checkpoint
+
+
+def train_one(
+    name: str,
+    params: CnnRun,
+    inputs: PixelInputs,
+    *,
+    repeat: int,
+    world: World,
+) -> Repeat:
+    """The training with the seed of this repeat, from its last checkpoint if there is one.
+
+    Raises `UserError`, and `FloatingPointError` when the training diverges.
+    """
+    split, targets = inputs.split, inputs.targets
+    training, validation, held_out = (
+        Pictures(inputs.pixels, np.flatnonzero(rows), targets[rows])
+        for rows in (split == "train", split == "validation", split != "train")
+    )
+    if params.batch_size > len(training):
+        raise UserError(
+            f"batch_size is {params.batch_size}, but there are {len(training)} training pictures: "
+            "lower it"
+        )
+    seed = params.seed + repeat
+    device = choose_device(params.device, local_rank=world.local_rank)
+    network, trunk = make_network(params, training, seed=seed, pretrained_dir=models.PRETRAINED)
+    if params.output_bias == "frequencies":
+        set_output_bias(network, training.targets, multilabel=inputs.multilabel)
+    trainer = Trainer(
+        network,
+        params,
+        phases(params, network),
+        multilabel=inputs.multilabel,
+        seed=seed,
+        device=device,
+        dtype=choose_precision(params.precision, device, training=True),
+        world=world,
+    )
+    digest = training_digest(
+        params=params.model_dump(mode="json"), seed=seed, pixels=inputs.options,
+        trunk=trunk and trunk.digest, processes=world.size, device=device.type,
+        pictures=inputs.table.select(["image_id", "labels", "split"]).to_pylist(),
+    )  # fmt: skip
+    saved = Checkpoint(models.checkpoint_path(name, repeat), digest, writes=world.rank == 0)
+    epochs = trainer.fit(training, validation, checkpoint=saved)
+    total = sum(phase.epochs for phase in trainer.phases)
+    counted = 0
+
+    def gained(row: Epoch) -> int:  # more than one in the first epoch after a checkpoint
+        nonlocal counted
+        before, counted = counted, row.epoch
+        return counted - before
+
+    for _ in progress(epochs, what=f"{name}, epoch", total=total, size=gained):
+        pass
+    trained = TrainedNetwork(
+        trainer.evaluated, params, trunk, training.shape, inputs.classes, inputs.multilabel
+    )
+    done = trainer.progress
+    return Repeat(trained, done.history, done.seconds, trainer.scores(held_out), saved)

@@ -1,0 +1,48 @@
+"""What every command shares: a user's mistake as one line, signals, exit status."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from pipeline.core.errors import UserError
+
+# Errors of the system that the user can mend: no space, quota, limit, no permission, read-only.
+MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def run(main: Callable[[], None]) -> None:
+    """Call `main`; a `UserError` becomes one line on stderr and exit status 2.
+
+    An interrupt, a polite kill or a closed terminal ends it after its temporary files are removed,
+    with the status that shells expect of them.
+    """
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))
+    try:
+        main()
+    except UserError as error:
+        fail(str(error))
+    except MemoryError as error:
+        fail(f"not enough memory: lower what is large in params.yaml. {error}")
+    except KeyboardInterrupt:
+        print("interrupted: run it again", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:  # the reader of our output has gone, as in `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in MENDABLE:
+            raise
+        fail(f"{error}: make room or give permission, then run it again")
+
+
+def fail(message: str) -> NoReturn:
+    """Print `message`, one line, on stderr and exit with status 2."""
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(2)

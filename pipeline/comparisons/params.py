@@ -1,0 +1,16 @@
+"""Section `comparisons`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.core.schema import Section, Seed
+
+
+class Comparison(Section):
+    """The run of this name under both splits, by picture and by artist, drawn `draws` times."""
+
+    draws: Annotated[int, Field(ge=2, le=1000)]
+    seed: Seed

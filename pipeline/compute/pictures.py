@@ -1,0 +1,181 @@
+"""Encoded pictures in, correct RGB out: the only place that decodes."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+
+MAX_PIXELS = 178_000_000  # Pillow refuses twice Image.MAX_IMAGE_PIXELS, 178.9 million, of itself
+
+# Of Pillow's decoders those of pictures people keep; some others start programs (EPS) or fetch.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "QOI", "TIFF", "WEBP")
+
+
+class PictureError(Exception):
+    """The bytes are no picture that can be used; the message is the reason, a few words."""
+
+
+class _Quiet:
+    """Pillow's warnings are ignored while any thread is inside.
+
+    `warnings.catch_warnings` in each thread would not do: threads that overlap put back each
+    other's filters, and what was ignored for a moment stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+
+    def __exit__(self, *error: Any) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._caught.__exit__(*error)
+
+
+_quiet = _Quiet()
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A picture that decodes to its end, and what its file said.
+
+    grey: the picture in shades of grey, as it is seen. width, height: pixels of the whole picture,
+    as it is seen. format, mode: Pillow's names, before any conversion. unread_exif: there is an
+    EXIF block, but no tag in it can be read, so that an orientation in it is lost.
+    """
+
+    grey: Image.Image
+    width: int
+    height: int
+    format: str
+    mode: str
+    unread_exif: bool
+
+
+def decode_rgb(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int | None = None
+) -> Image.Image:
+    """Decode one picture (the first frame) as RGB, turned as its EXIF orientation says.
+
+    at_least: a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, no side below this.
+
+    Grey, palette, 16-bit and CMYK pictures are converted, the last by their own colour profile
+    where they have one; transparent parts come out white. The size is read before anything is
+    decoded.
+
+    Errors: `PictureError` for bytes that are empty, no image, damaged, or too many pixels.
+    """
+    with _opened(data, max_pixels) as image:
+        if at_least is not None:
+            image.draft(None, (at_least, at_least))  # without effect on other formats
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image)
+
+
+def examine(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int) -> Examined:
+    """Decode one picture as `decode_rgb` does, with its errors, to look at it in grey.
+
+    at_least: the grey picture of a JPEG may be 1/2, 1/4 or 1/8 of its size, no side below this. Its
+    data are read to their end all the same, but colours and details in them are not computed.
+    """
+    with _opened(data, max_pixels) as image:
+        (width, height), mode = image.size, image.mode
+        image.draft("L", (at_least, at_least))  # without effect on other formats
+        image.load()
+        exif = image.getexif()
+        unread_exif = bool(image.info.get("exif")) and not exif
+        if exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8):  # stored on its side
+            width, height = height, width
+        ImageOps.exif_transpose(image, in_place=True)
+        plain = image.mode == "L" and "transparency" not in image.info
+        grey = image if plain else _to_rgb(image).convert("L")
+        return Examined(grey, width, height, image.format or "", mode, unread_exif)
+
+
+@contextmanager
+def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
+    """A picture, not decoded yet; whatever goes wrong in the block is a `PictureError`."""
+    if not data:
+        raise PictureError("empty, or cannot be read")
+    try:
+        # Pillow warns of large pictures; ours are measured against max_pixels.
+        with _quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise PictureError(f"{width} x {height} pixels, more than allowed")
+            yield image
+    except PictureError:
+        raise
+    except UnidentifiedImageError:
+        raise PictureError("not an image") from None
+    except Image.DecompressionBombError:
+        raise PictureError("too many pixels") from None
+    except Exception as error:  # decoders raise whatever a damaged file leads them to
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(f"cannot be decoded: {reason}") from None
+
+
+def is_plain_jpeg(data: bytes) -> bool:
+    """Whether these bytes begin as a JPEG, grey or YCbCr, that is shown as it is stored.
+
+    Any JPEG decoder gives the same picture of these, but for rounding.
+    """
+    if not data.startswith(b"\xff\xd8"):
+        return False
+    try:
+        with _quiet, Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
+            return image.mode in ("L", "RGB") and upright
+    except Exception:  # damaged: the other decoder says how
+        return False
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode == "CMYK" and (profile := image.info.get("icc_profile")):
+        try:
+            srgb = ImageCms.createProfile("sRGB")
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+            if converted is not None:
+                return converted
+        except (OSError, ImageCms.PyCMSError):
+            pass  # a broken profile: convert as if there were none
+    if image.mode.startswith("I") or image.mode == "F":
+        return _stretch(image)
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _stretch(image: Image.Image) -> Image.Image:
+    """Integers of 16 or 32 bits and floats: Pillow's own conversion clips them at 255."""
+    values = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise PictureError("holds values that are no finite numbers")
+    low, high = values.min(), values.max()
+    if image.mode.startswith("I") and low >= 0 and high <= 65535:
+        low, high = 0, 65535 if high > 255 else 255  # the range such a picture is stored in
+    scaled = (values - low) * (255 / ((high - low) or 1))
+    return Image.fromarray(np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)).convert("RGB")

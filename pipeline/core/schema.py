@@ -1,0 +1,48 @@
+"""What the schemas of all sections share: types of values, words for a mistake."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import ErrorDetails
+
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Auto = Literal["auto"]
+OffOr = Literal["none"]  # `none` in the file switches a knob off
+DEVICE, COMMAND = r"^(auto|cpu|cuda(:\d+)?)$", r"^\S"
+RUN_NAME, HUB_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$", r"^\w[\w.-]*(/\w[\w.-]*)?$"
+PATTERNS = {  # in words
+    DEVICE: "auto, cpu, cuda or cuda:NUMBER",
+    COMMAND: "a command",
+    RUN_NAME: "a name of letters A to Z, digits, - and _",
+    HUB_NAME: "NAME or OWNER/NAME",
+}
+Device = Annotated[str, Field(pattern=DEVICE)]
+RunName = Annotated[str, Field(pattern=RUN_NAME)]
+
+
+class Section(BaseModel):
+    """Every model here: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def in_words(mistake: ErrorDetails) -> str:
+    """What could stand there, in the words of YAML."""
+    kind, context = mistake["type"], mistake.get("ctx", {})
+    if kind == "string_pattern_mismatch":
+        return f"should be {PATTERNS[context['pattern']]}"
+    if kind == "too_short":
+        return f"should have {context['min_length']} or more, not {context['actual_length']}"
+    if kind in ("dict_type", "model_type", "model_attributes_type"):
+        return "should be keys with values, as in {kind: cosine}, or {} for none"
+    text = mistake["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    text = text.replace("a valid tuple", "a list")
+    return text[0].lower() + text[1:]

@@ -1,0 +1,14 @@
+"""Section `evaluate`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.core.schema import Section, Seed
+
+
+class Evaluate(Section):
+    bootstrap: Annotated[int, Field(ge=100, le=100_000)]
+    seed: Seed

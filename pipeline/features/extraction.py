@@ -1,0 +1,209 @@
+"""Encoded pictures -> feature vectors: decoding and forward passes, in step and in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.backbones.backbone import Backbone
+from pipeline.compute.devices import Precision, choose_device, choose_precision
+from pipeline.compute.parallel import cores, ordered_map
+from pipeline.core.errors import UserError
+from pipeline.features.inference import Inference, Layer
+from pipeline.features.preparation import Preparation, Resize
+
+T = TypeVar("T")
+
+# Of a recipe, what decides the vectors.
+DECISIVE = ("name", "digest", "input_size", "crop_pct", "interpolation", "mean", "std")
+
+REVISION = 1  # raise it when a change of the code changes vectors: those kept are computed anew
+FLOAT16_MAX = float(np.finfo(np.float16).max)
+CPU_BATCH, CUDA_BATCH = 16, 256  # pictures per forward pass, of one thread and of a GPU
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How vectors are computed, not which: `features` in params.yaml, for "auto" see `Extractor`.
+
+    threads: that decode, and on a CPU also compute, a batch each; 0 is one per core.
+    """
+
+    device: str = "auto"
+    decoder: Literal["cpu", "cuda"] = "cpu"
+    batch_size: int | Literal["auto"] = "auto"
+    compile: bool | Literal["auto"] = "auto"
+    threads: int = 0
+
+
+class Extractor:
+    """Feature vectors of encoded pictures from one layer of a backbone.
+
+    layer: "spatial" (last map, flattened) or "pooled". resize, scaled_decoding: see `Preparation`.
+    On a CPU every thread takes batches of its own through decoding and the network, so that none
+    waits for another; on CUDA the threads decode and one stream computes.
+
+    dimension: features per picture, D. Errors: `UserError` for a device that is not there.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        layer: Layer,
+        resize: Resize = "squash",
+        scaled_decoding: bool = False,
+        precision: Precision = "auto",
+        execution: Execution = Execution(),
+    ) -> None:
+        self.device = choose_device(execution.device)
+        if execution.decoder == "cuda" and self.device.type != "cuda":
+            raise UserError(f"features.decoder is cuda, but the device is {self.device}: use cpu")
+        self._execution = execution
+        self.threads = execution.threads or cores()
+        self.batch_size: int
+        if execution.batch_size == "auto":
+            self.batch_size = CUDA_BATCH if self.device.type == "cuda" else CPU_BATCH
+        else:
+            self.batch_size = execution.batch_size
+        dtype = choose_precision(precision, self.device)
+        self.provenance: dict[str, Any] = {  # all that decides which vectors come out
+            "revision": REVISION,
+            **{key: getattr(backbone.recipe, key) for key in DECISIVE},
+            "layer": layer,
+            "resize": resize,
+            "scaled_decoding": scaled_decoding,
+            "decoder": execution.decoder,
+            "precision": str(dtype).removeprefix("torch."),
+        }
+        self._source = f"{backbone.recipe.name} ({backbone.recipe.weights})"
+        self._preparation = Preparation(backbone.recipe, resize, scaled_decoding)
+        self._inference = Inference(backbone, layer=layer, device=self.device, precision=dtype)
+        self.dimension = self._inference.dimension
+
+    @property
+    def writers(self) -> int:
+        """Threads that keep up with the vectors by writing them: one compresses some 300 MB/s."""
+        return max(1, self.threads // (3 if self.device.type == "cuda" else 8))
+
+    @property
+    def mode(self) -> str:
+        """What was chosen, in words."""
+        compiled = ", compiled" if self._inference.compiled else ""
+        return f"{self.device} in {self.provenance['precision']}{compiled}"
+
+    def expect(self, pictures: int) -> None:
+        """Choose between eager and compiled code for so many pictures."""
+        if not pictures:
+            return
+        if self._execution.compile is True:
+            self._inference.compile(self.batch_size)
+        elif self._execution.compile == "auto":
+            self._inference.choose(pictures, batch_size=self.batch_size, threads=self._streams)
+
+    def forward_rate(self, batches: int) -> float:
+        """Pictures per second of the forward pass alone, from memory, in this mode."""
+        return self._inference.rate(
+            batch_size=self.batch_size, threads=self._streams, batches=batches
+        )
+
+    @property
+    def _streams(self) -> int:
+        """Batches that are computed at once."""
+        return self.threads if self.device.type == "cpu" else 1
+
+    def vectors(self, pictures: Iterable[bytes]) -> Iterator[NDArray[np.float16]]:
+        """(n, D) float16 for batches of pictures, in order; memory holds a few batches.
+
+        Errors: `pipeline.images.PictureError` for a picture that cannot be decoded.
+        """
+        batches = _batched(pictures, self.batch_size)
+        if self.device.type == "cuda":
+            return self._on_cuda(batches)
+        workers = self._inference.workers(self.threads)
+        return ordered_map(self._on_cpu, batches, pool=workers, ahead=self.threads + 2)
+
+    def _on_cpu(self, pictures: Sequence[bytes]) -> NDArray[np.float16]:
+        return self.forward(self._prepare(pictures))
+
+    def _on_cuda(self, batches: Iterator[Sequence[bytes]]) -> Iterator[NDArray[np.float16]]:
+        """Each batch is started before the results of the one before it are waited for."""
+        prepared: Iterable[Tensor]
+        if self._execution.decoder == "cuda":
+            prepared = (self._preparation.batch_on(self.device, batch) for batch in batches)
+        else:
+            decoders = ThreadPoolExecutor(self.threads)
+            prepared = ordered_map(self._prepare, batches, pool=decoders, ahead=2 * self.threads)
+        started: deque[tuple[Tensor, Tensor, torch.cuda.Event]] = deque()
+        for pixels in prepared:
+            started.append(self._start_on_cuda(pixels))
+            if len(started) > 1:
+                yield self._wait(*started.popleft())
+        if started:
+            yield self._wait(*started.popleft())
+
+    def prepare(self, data: bytes) -> NDArray[np.uint8]:
+        """An encoded picture -> (S, S, 3) RGB at the input size. Errors: `PictureError`."""
+        return self._preparation.array(data)
+
+    def _prepare(self, pictures: Sequence[bytes]) -> Tensor:
+        return torch.from_numpy(np.stack([self.prepare(data) for data in pictures]))
+
+    def forward(self, pixels: Tensor) -> NDArray[np.float16]:
+        """(n, S, S, 3) uint8 -> (n, D). Errors: `UserError` for features that are not finite."""
+        vectors, finite = self._compute(pixels.to(self.device))
+        return self._checked(vectors.cpu(), bool(finite))
+
+    def _compute(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, D) float16 and whether all features were finite, on the device."""
+        count = len(pixels)
+        if count < self.batch_size:  # code and rounding are those of one size of batch
+            padding = pixels.new_zeros(self.batch_size - count, *pixels.shape[1:])
+            pixels = torch.cat([pixels, padding])
+        features = self._inference(pixels)[:count]
+        finite = features.isfinite().all()
+        return features.clamp(-FLOAT16_MAX, FLOAT16_MAX).half(), finite
+
+    def _start_on_cuda(self, pixels: Tensor) -> tuple[Tensor, Tensor, torch.cuda.Event]:
+        """`_compute` begun, its results on the way to this machine's memory until the event."""
+        if pixels.device.type == "cpu":
+            pixels = pixels.pin_memory().to(self.device, non_blocking=True)
+        here = [
+            torch.empty(result.shape, dtype=result.dtype, pin_memory=True).copy_(
+                result, non_blocking=True
+            )
+            for result in self._compute(pixels)
+        ]
+        event: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        event.record()
+        return here[0], here[1], event
+
+    def _wait(
+        self, vectors: Tensor, finite: Tensor, event: torch.cuda.Event
+    ) -> NDArray[np.float16]:
+        event.synchronize()
+        return self._checked(vectors, bool(finite))
+
+    def _checked(self, vectors: Tensor, finite: bool) -> NDArray[np.float16]:
+        if not finite:
+            raise UserError(
+                f"the backbone {self._source} gave features that are not finite numbers: check "
+                "features.weights"
+            )
+        array: NDArray[np.float16] = vectors.numpy()
+        return array
+
+
+def _batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    remaining = iter(items)
+    while batch := list(islice(remaining, size)):
+        yield batch

@@ -1,0 +1,159 @@
+"""What is wrong with the pictures, found before a metric tells."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.core.console import counted
+from pipeline.core.errors import UserError
+from pipeline.ingest import findings
+from pipeline.ingest.findings import Pair
+from pipeline.ingest.hashing import pairs_within
+from pipeline.ingest.params import AuditParams
+from pipeline.ingest.screening import Accepted, Screened
+from pipeline.measure.splitting import SPLITS
+
+MOST_PAIRS = 100_000  # that look alike; more are no copies, but pictures the hash cannot tell apart
+PAIR_COLUMNS = (
+    "path", "other_path", "distance", "split", "other_split", "labels", "other_labels",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What `audit_pictures` found.
+
+    summary: what reports/audit.json says. tables: name of a CSV file -> its table. pairs: pictures
+    that look alike, the closest first, or None when there are more than MOST_PAIRS.
+    """
+
+    summary: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    pairs: list[Pair] | None
+
+    def check(self, params: AuditParams) -> None:
+        """Raise `UserError` when the test leaks and `params` do not allow it."""
+        if params.leakage == "list":
+            return
+        if self.pairs is None:
+            raise UserError(
+                f"ingest.audit.leakage is error, but more than {MOST_PAIRS} pairs of pictures are "
+                f"within {params.near_duplicates} bits, too many to be copies: lower "
+                "ingest.audit.near_duplicates, or set leakage: list"
+            )
+        if leaks := [pair for pair in self.pairs if pair.leak]:
+            first = "; ".join(
+                f"{p.one.path} ({p.split}) and {p.other.path} ({p.other_split})" for p in leaks[:3]
+            )
+            raise UserError(
+                f"ingest.audit.leakage is error, found {counted(len(leaks), 'pair')} of near "
+                f"copies, one in the test and one outside it: {first}{'; …' if leaks[3:] else ''}; "
+                "remove one of each or set leakage: list; reports/audit/near_duplicates.csv has all"
+            )
+
+
+def audit_pictures(
+    pictures: Sequence[Accepted],
+    splits: Sequence[str],
+    screened: Screened,
+    left_out: Mapping[str, int],
+    params: AuditParams,
+) -> Audit:
+    """Look at the pictures that take part, with the split of each, and at those that do not."""
+    pairs = near_pairs(pictures, splits, params)
+    counts = count(pictures, splits)
+    single = list(findings.single(pictures, hashed=params.near_duplicates != "none"))
+    found = [
+        *findings.rejected(screened.rejections),
+        *(
+            [findings.too_alike(MOST_PAIRS, int(params.near_duplicates))]
+            if pairs is None
+            else findings.near_copies(pairs, list(splits).count("test"))
+        ),
+        *single,
+        *findings.small_classes(counts),
+        findings.artists(counts),
+    ]
+    return Audit(
+        summary={
+            "pictures": len(pictures),
+            "splits": {split: list(splits).count(split) for split in SPLITS},
+            **{
+                of: counts[counts["of"] == of].set_index("name")[list(SPLITS)].to_dict("index")
+                for of in ("classes", "artists", "formats", "modes")
+            },
+            "width": _range([picture.width for picture in pictures]),
+            "height": _range([picture.height for picture in pictures]),
+            "rejected": dict(sorted(Counter(r.reason for r in screened.rejections).items())),
+            "left_out": dict(left_out),
+            "near_duplicates": None if pairs is None else _where(pairs),
+            "findings": [finding.summary() for finding in found if finding.count],
+        },
+        tables={
+            "counts": counts,
+            "near_duplicates": pd.DataFrame(
+                [pair.row() for pair in pairs or []], columns=PAIR_COLUMNS
+            ),
+            "pictures": pd.DataFrame(
+                [{"finding": finding.name, **row} for finding in single for row in finding.rows],
+                columns=["finding", "path", "format", "mode"],
+            ),
+        },
+        pairs=pairs,
+    )
+
+
+def near_pairs(
+    pictures: Sequence[Accepted], splits: Sequence[str], params: AuditParams
+) -> list[Pair] | None:
+    """Pairs whose perceptual hashes differ in few bits, the closest first.
+
+    None when there are more than MOST_PAIRS.
+    """
+    if params.near_duplicates == "none":
+        return []
+    hashed = [i for i, picture in enumerate(pictures) if picture.hash is not None]
+    codes = np.array([pictures[i].hash for i in hashed], dtype=np.uint64)
+    found, complete = pairs_within(codes, params.near_duplicates, most=MOST_PAIRS)
+    if not complete:
+        return None
+    distances = np.bitwise_count(codes[found[:, 0]] ^ codes[found[:, 1]])
+    pairs = []
+    for places, distance in zip(found, distances, strict=True):
+        i, j = sorted((hashed[place] for place in places), key=lambda i: pictures[i].path)
+        pairs.append(Pair(pictures[i], pictures[j], splits[i], splits[j], int(distance)))
+    return sorted(pairs, key=lambda pair: (pair.distance, pair.one.path, pair.other.path))
+
+
+def count(pictures: Sequence[Accepted], splits: Sequence[str]) -> pd.DataFrame:
+    """Columns of (classes, artists, formats or modes), name, train, validation, test: pictures."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for picture, split in zip(pictures, splits, strict=True):
+        counts.update(("classes", label, split) for label in picture.labels)
+        if picture.artist is not None:
+            counts["artists", picture.artist, split] += 1
+        counts["formats", picture.format, split] += 1
+        counts["modes", picture.mode, split] += 1
+    rows = [
+        (of, name, *(counts[of, name, split] for split in SPLITS))
+        for of, name in sorted({key[:2] for key in counts})
+    ]
+    return pd.DataFrame(rows, columns=["of", "name", *SPLITS])
+
+
+def _where(pairs: Sequence[Pair]) -> dict[str, int]:
+    """Pairs within one part of the split, across two, and of these with one in the test."""
+    within = sum(pair.split == pair.other_split for pair in pairs)
+    leaks = sum(pair.leak for pair in pairs)
+    return {"within": within, "across": len(pairs) - within, "leaks": leaks}
+
+
+def _range(sides: list[int]) -> dict[str, int]:
+    """In pixels."""
+    return {"least": min(sides), "median": int(np.median(sides)), "most": max(sides)}

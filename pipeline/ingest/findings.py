@@ -1,0 +1,202 @@
+"""What an audit can find: each finding says what it means and where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from pipeline.ingest.screening import Accepted, Rejection
+
+TO_LEARN, TO_TEST = 10, 5  # pictures of a class; with fewer, little is learnt or told
+EXAMPLES = 20  # rows of a finding in its summary
+
+Row = dict[str, Any]  # column -> value
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to know. rows: where it is; count: how often, which may be more than the rows."""
+
+    name: str
+    title: str
+    meaning: str
+    rows: list[Row]
+    count: int
+
+    def summary(self) -> Row:
+        """As in reports/audit.json."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "count": self.count,
+            "meaning": self.meaning,
+            "examples": self.rows[:EXAMPLES],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two pictures that look alike. distance: of their perceptual hashes, in bits."""
+
+    one: Accepted
+    other: Accepted
+    split: str
+    other_split: str
+    distance: int
+
+    @property
+    def leak(self) -> bool:
+        """Whether one is in the test and the other is not."""
+        return (self.split == "test") != (self.other_split == "test")
+
+    def row(self) -> Row:
+        return {
+            "path": self.one.path,
+            "other_path": self.other.path,
+            "distance": self.distance,
+            "split": self.split,
+            "other_split": self.other_split,
+            "labels": ", ".join(self.one.labels),
+            "other_labels": ", ".join(self.other.labels),
+        }
+
+
+def _finding(name: str, title: str, meaning: str, rows: list[Row]) -> Finding:
+    return Finding(name, title, meaning, rows, len(rows))
+
+
+def rejected(rejections: Sequence[Rejection]) -> Iterator[Finding]:
+    """The pictures that are not used, by reason."""
+
+    def of(reason: str, title: str, meaning: str) -> Finding:
+        rows = [{"path": r.path, "detail": r.detail} for r in rejections if r.reason == reason]
+        return _finding(reason.replace(" ", "_"), title, meaning, rows)
+
+    yield of("unreadable", "Files that cannot be decoded", "They are not used.")
+    yield of("too small", "Pictures with too short a side", "They are not used.")
+    yield of("duplicate", "Exact copies", "One of each is kept, so that none counts twice.")
+    yield _finding(
+        "duplicate_across",
+        "Exact copies across the given split",
+        "The one in the test is kept, or else in validation, as the accuracy would count what was "
+        "learnt by heart.",
+        [{"path": r.path, "detail": r.detail} for r in rejections if r.across],
+    )
+    yield of(
+        "label conflict",
+        "Exact copies under different labels",
+        "None of them is used, since it is not known which label is right.",
+    )
+
+
+def near_copies(pairs: Sequence[Pair], tested: int) -> Iterator[Finding]:
+    """Pictures that look alike, by where they are. tested: the number of test pictures."""
+
+    def of(name: str, title: str, meaning: str, chosen: list[Pair]) -> Finding:
+        return _finding(name, title, meaning, [pair.row() for pair in chosen])
+
+    leaks = [pair for pair in pairs if pair.leak]
+    known = len({(p.one if p.split == "test" else p.other).image_id for p in leaks})
+    yield of(
+        "leak",
+        "Near copies in the test and outside it",
+        f"Test pictures that have one: {known} of {tested}. They may be known by heart, which "
+        f"makes the accuracy up to {100 * known / tested:.1f} points too high.",
+        leaks,
+    )
+    yield of(
+        "near_duplicate_across",
+        "Near copies in training and validation",
+        "The choice of the best run looks at pictures that are known from training.",
+        [pair for pair in pairs if pair.split != pair.other_split and not pair.leak],
+    )
+    yield of(
+        "near_duplicate_within",
+        "Near copies within one part of the split",
+        "They count more than once, in training or in a score.",
+        [pair for pair in pairs if pair.split == pair.other_split],
+    )
+    yield of(
+        "near_duplicate_relabelled",
+        "Near copies under different labels",
+        "One of the labels may be wrong.",
+        [pair for pair in pairs if set(pair.one.labels) != set(pair.other.labels)],
+    )
+
+
+def too_alike(count: int, distance: int) -> Finding:
+    """Instead of `near_copies`, where so many are no copies."""
+    return Finding(
+        "too_alike",
+        f"Pairs of pictures within {distance} bits, at least",
+        "So many are no copies but pictures that differ in details only; which are copies cannot "
+        "be told. Lower ingest.audit.near_duplicates, or set it to none.",
+        [],
+        count,
+    )
+
+
+def single(pictures: Sequence[Accepted], *, hashed: bool) -> Iterator[Finding]:
+    """What single pictures have. hashed: whether they should have a perceptual hash."""
+
+    def of(name: str, title: str, meaning: str, chosen: list[Accepted]) -> Finding:
+        rows = [{"path": p.path, "format": p.format, "mode": p.mode} for p in chosen]
+        return _finding(name, title, meaning, sorted(rows, key=lambda row: str(row["path"])))
+
+    yield of(
+        "flat",
+        "Pictures without contrast",
+        "There is nothing to see in them, and their near copies cannot be found.",
+        [p for p in pictures if hashed and p.hash is None],
+    )
+    yield of(
+        "mode",
+        "Pictures stored neither as grey nor as RGB",
+        "They are converted. If one class alone has them, that may give it away.",
+        [p for p in pictures if p.mode not in ("L", "RGB")],
+    )
+    yield of(
+        "exif",
+        "EXIF blocks in which no tag can be read",
+        "If one held the orientation, the picture lies on its side.",
+        [p for p in pictures if p.unread_exif],
+    )
+
+
+def small_classes(counts: pd.DataFrame) -> Iterator[Finding]:
+    """Classes with few pictures. counts: as in `Audit.tables`."""
+    classes = counts[counts["of"] == "classes"]
+    yield _finding(
+        "small_to_learn",
+        f"Classes with fewer than {TO_LEARN} training pictures",
+        "They are hardly learnt.",
+        _rows(classes[classes["train"] < TO_LEARN]),
+    )
+    yield _finding(
+        "small_to_test",
+        f"Classes with fewer than {TO_TEST} test pictures",
+        f"One picture moves their recall by more than {100 // TO_TEST} points; without any they "
+        "cannot be scored.",
+        _rows(classes[classes["test"] < TO_TEST]),
+    )
+
+
+def artists(counts: pd.DataFrame) -> Finding:
+    """Those in the test and outside it. counts: as in `Audit.tables`."""
+    both = counts[counts["of"] == "artists"]
+    both = both[(both["test"] > 0) & (both["train"] + both["validation"] > 0)]
+    return _finding(
+        "artists_on_both_sides",
+        "Artists in the test and outside it",
+        "An artist's pictures resemble each other, so the accuracy is that for artists known from "
+        "training; for new ones it is usually lower, which ingest.split.by: artist shows.",
+        _rows(both),
+    )
+
+
+def _rows(counts: pd.DataFrame) -> list[Row]:
+    rows = counts.drop(columns="of").to_dict("records")
+    return [{str(column): value for column, value in row.items()} for row in rows]

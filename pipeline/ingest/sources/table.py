@@ -1,0 +1,86 @@
+"""Source `table`: a row for each picture, with its path or its bytes and its labels."""
+
+from __future__ import annotations
+
+import posixpath
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.core.console import counted
+from pipeline.core.errors import UserError
+from pipeline.ingest.sources.archives import open_tree
+from pipeline.ingest.sources.columns import check_columns, describe, to_split, with_image
+from pipeline.ingest.sources.params import TableSource
+from pipeline.ingest.sources.picture import Picture
+from pipeline.ingest.sources.tabular import Row, Table, open_table
+from pipeline.ingest.sources.tree import FolderTree, Tree, text
+
+
+def table_pictures(params: TableSource, root: Path) -> Iterator[Picture]:
+    """The pictures that the table lists: those with a path in the order of the paths, others as
+    they stand. The table may lie in the archive or beside it.
+
+    Errors: `UserError` for a column that is not there, a row without a label or with a strange
+    split, paths that are not there or stand twice.
+    """
+    with (
+        open_tree(root, params.archive) as tree,
+        open_table(params.file, [tree, FolderTree(root)], key="source.file") as table,
+    ):
+        wanted = [name for name in (*params.labels, params.artist, params.split) if name]
+        check_columns([params.image, *wanted], table.columns, where=table.where)
+        if params.image in table.binary:
+            yield from _stored(params, table, wanted)
+        else:
+            yield from _listed(params, table, wanted, tree)
+
+
+def _stored(params: TableSource, table: Table, wanted: list[str]) -> Iterator[Picture]:
+    rows = enumerate(table.rows(wanted))
+    pictures = [_describe(params, table, row, i, f"{params.file}/{i:05}") for i, row in rows]
+    for picture, row in zip(pictures, table.rows([params.image]), strict=True):
+        yield with_image(picture, row[params.image])
+
+
+def _listed(params: TableSource, table: Table, wanted: list[str], tree: Tree) -> Iterator[Picture]:
+    rows = list(table.rows([params.image, *wanted]))
+    if not rows:
+        raise UserError(f"{table.where} has no rows: it needs one for each picture")
+    paths = _paths(params, table, [str(row[params.image] or "") for row in rows], tree)
+    described = [
+        (path, _describe(params, table, row, i, text(path)))
+        for i, (path, row) in enumerate(zip(paths, rows, strict=True))
+    ]
+    for path, picture in sorted(described, key=lambda item: item[0].split("/")):
+        yield replace(picture, data=tree.read(path))
+
+
+def _describe(params: TableSource, table: Table, row: Row, index: int, path: str) -> Picture:
+    where = f"row {index + 1} of {table.where}"
+    split = to_split(row[params.split], where=where) if params.split is not None else None
+    return describe(row, params, path=path, where=where, split=split)
+
+
+def _paths(params: TableSource, table: Table, cells: list[str], tree: Tree) -> list[str]:
+    """The path in the tree that each cell means."""
+    top = params.root if params.root is not None else posixpath.dirname(params.file)
+    paths = tree.find([posixpath.normpath(posixpath.join(top, cell)) for cell in cells])
+    if missing := [cell for cell, path in zip(cells, paths, strict=True) if path is None]:
+        raise UserError(
+            f"{table.where} names {counted(len(missing), 'file')} in {params.image} missing from "
+            f"{tree.where(top)}: {_first(missing)}: source.root says what the paths are relative to"
+        )
+    found = [path for path in paths if path is not None]
+    if twice := [path for path, count in Counter(found).items() if count > 1]:
+        raise UserError(
+            f"{table.where} lists {counted(len(twice), 'path')} more than once: {_first(twice)}: "
+            "keep one row of each; several labels go into one cell, with source.separator, or "
+            "several columns"
+        )
+    return found
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:3])) + (", …" if len(names) > 3 else "")

@@ -1,0 +1,115 @@
+"""A tree of files, so that a source need not know whether they lie on disk or in an archive."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import unicodedata
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from pipeline.core.files import visible_files
+
+# What reading a file may raise: it is gone, not permitted, or damaged within its archive.
+UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
+
+
+class Tree(ABC):
+    """Files known by paths relative to the root, "/" between parts; "." is the root.
+
+    Names are as they are stored. What begins with "." is not visible.
+    """
+
+    @abstractmethod
+    def where(self, path: str) -> str:
+        """`path` as a message names it."""
+
+    @abstractmethod
+    def is_file(self, path: str) -> bool: ...
+
+    @abstractmethod
+    def is_folder(self, path: str) -> bool: ...
+
+    @abstractmethod
+    def folders(self, path: str) -> list[str]:
+        """The names of the visible folders in the folder `path`, sorted."""
+
+    @abstractmethod
+    def files(self, path: str) -> list[str]:
+        """The paths of the visible files below the folder `path`, sorted part by part."""
+
+    @abstractmethod
+    def open(self, path: str) -> IO[bytes]:
+        """The file `path`, to be read and to be closed. Errors: those in UNREADABLE."""
+
+    def read(self, path: str) -> bytes:
+        """The file's bytes; none where it cannot be read: it is then rejected like an empty one."""
+        try:
+            with self.open(path) as file:
+                return file.read()
+        except UNREADABLE:
+            return b""
+
+    def find(self, paths: Sequence[str]) -> list[str | None]:
+        """Each file's path as it is stored, in whatever Unicode form; None for one not there."""
+        found = [
+            path if not path.startswith(("/", "../")) and self.is_file(path) else None
+            for path in paths
+        ]
+        if None in found:
+            stored = {one_form(path): path for path in self.files(".")}
+            pairs = zip(found, paths, strict=True)
+            found = [path or stored.get(one_form(wanted)) for path, wanted in pairs]
+        return found
+
+
+class FolderTree(Tree):
+    """A folder on disk."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def where(self, path: str) -> str:
+        return str(self.root / path)
+
+    def is_file(self, path: str) -> bool:
+        try:
+            return (self.root / path).is_file()
+        except OSError:  # a name that is too long
+            return False
+
+    def is_folder(self, path: str) -> bool:
+        return (self.root / path).is_dir()
+
+    def folders(self, path: str) -> list[str]:
+        return sorted(p.name for p in (self.root / path).iterdir() if p.is_dir() and shown(p.name))
+
+    def files(self, path: str) -> list[str]:
+        return [p.relative_to(self.root).as_posix() for p in visible_files(self.root / path)]
+
+    def open(self, path: str) -> IO[bytes]:
+        return (self.root / path).open("rb")
+
+
+def shown(folder: str) -> bool:
+    """Whether a folder of this name is visible: macOS puts __MACOSX into archives."""
+    return not folder.startswith((".", "__MACOSX"))
+
+
+def text(name: str) -> str:
+    """A file name that can be written as UTF-8: what is none becomes U+FFFD."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def last(path: str) -> str:
+    """The last part of `path`, as it is shown and compared."""
+    return one_form(text(path.rpartition("/")[2]))
+
+
+def one_form(name: str) -> str:
+    """A name in one Unicode form: archives made on macOS have another."""
+    return unicodedata.normalize("NFC", name)

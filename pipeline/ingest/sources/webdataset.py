@@ -1,0 +1,94 @@
+"""Source `webdataset`: tars in which the files of one picture share their stem."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.core.errors import UserError
+from pipeline.ingest.sources.archives import open_tree
+from pipeline.ingest.sources.columns import check_columns, describe
+from pipeline.ingest.sources.params import WebDatasetSource
+from pipeline.ingest.sources.picture import Picture
+from pipeline.ingest.sources.tree import Tree, text
+
+PICTURES = ("jpg", "jpeg", "png", "webp", "avif", "bmp", "gif", "jp2", "ppm", "tif", "tiff")
+
+
+def webdataset_pictures(params: WebDatasetSource, root: Path) -> Iterator[Picture]:
+    """The pictures of each shard, shards and stems in the order of their names.
+
+    A stem ends at the first "." of a file's name; the rest names the part: "0001.jpg" is the
+    picture, "0001.cls" and "0001.txt" are texts, and "0001.json" holds the parts "json.KEY".
+
+    Errors: `UserError` for a pattern without shards, a stem without one picture, a part that is not
+    there or cannot be read, a picture without a label.
+    """
+    for shard, split in sorted(_shards(params, root).items()):
+        with open_tree(root, shard) as tree:
+            for stem, parts in _samples(tree).items():
+                yield _picture(params, tree, f"{shard}/{stem}", parts, split)
+
+
+def _shards(params: WebDatasetSource, root: Path) -> dict[str, str | None]:
+    """shard -> split"""
+    shards: dict[str, str | None] = {}
+    for split, pattern in params.shards.items():
+        try:
+            found = [path.relative_to(root).as_posix() for path in root.glob(pattern)]
+        except ValueError as error:
+            raise UserError(
+                f"source.shards: {pattern!r} is no pattern of names ({error}): give one such as "
+                "'train-*.tar'"
+            ) from None
+        if not found:
+            raise UserError(f"{root} has no shards {pattern!r}: source.shards names them")
+        if twice := sorted(shards.keys() & set(found)):
+            raise UserError(
+                f"source.shards: {twice[0]!r} fits two patterns, the second is {pattern!r}: let "
+                "each shard fit one"
+            )
+        shards |= dict.fromkeys(found, None if split == "all" else split)
+    return shards
+
+
+def _samples(tree: Tree) -> dict[str, dict[str, str]]:
+    """stem -> {part: path}"""
+    samples: dict[str, dict[str, str]] = {}
+    for path in tree.files("."):
+        folder, slash, name = path.rpartition("/")
+        stem, _, part = name.partition(".")
+        samples.setdefault(folder + slash + stem, {})[part.lower()] = path
+    return samples
+
+
+def _picture(
+    params: WebDatasetSource, tree: Tree, stem: str, parts: dict[str, str], split: str | None
+) -> Picture:
+    where = text(stem)
+    pictures = [part for part in parts if part in PICTURES]
+    if len(pictures) != 1:
+        raise UserError(f"{where} has {len(pictures)} pictures ({', '.join(parts)}): it needs one")
+    wanted = [name for name in (*params.labels, params.artist) if name]
+    small = {"json" if name.startswith("json.") else name for name in wanted} & set(parts)
+    row: dict[str, object] = {}
+    for part in sorted(small):
+        row |= _read(part, tree.read(parts[part]), f"{where}.{part}")
+    check_columns(wanted, [*row, *(part for part in parts if part not in small)], where=where)
+    picture = describe(row, params, path=f"{where}.{pictures[0]}", where=where, split=split)
+    return replace(picture, data=tree.read(parts[pictures[0]]))
+
+
+def _read(part: str, data: bytes, where: str) -> dict[str, object]:
+    """What a part says: a text, or the values of a JSON object by key."""
+    try:
+        if part == "json":
+            return {f"json.{key}": value for key, value in json.loads(data).items()}
+        return {part: data.decode()}
+    except (ValueError, AttributeError):
+        kind = "JSON object" if part == "json" else "text"
+        raise UserError(
+            f"{where} is no {kind} in UTF-8: mend it or leave the picture out"
+        ) from None

@@ -1,0 +1,104 @@
+"""Stage ingest: ingest.input -> data/images, data/rejected.csv, reports/audit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.artifacts import audits, images
+from pipeline.artifacts.images import images_schema
+from pipeline.compute.parallel import pieces
+from pipeline.core.console import counted, progress
+from pipeline.core.files import write_csv
+from pipeline.core.parquet import write_shards
+from pipeline.ingest.audit import Audit, audit_pictures
+from pipeline.ingest.params import Ingest
+from pipeline.ingest.screening import Accepted, Screening
+from pipeline.ingest.selection import required_classes, select
+from pipeline.ingest.sources.registry import SOURCES
+from pipeline.ingest.splitting import artists_apart, split_pictures
+from pipeline.ingest.spool import Spool
+
+
+def ingest(params: Ingest) -> str:
+    """Write the pictures in the order of image_id, the list of the rejected and the audit.
+
+    Returns the summary. Which pictures there are and how they are split depends on all of them, so
+    their bytes wait on disk until it is known.
+    """
+    screening = Screening(
+        max_pixels=int(params.max_megapixels * 1e6),
+        shortest_side=0 if params.select.shortest_side == "none" else params.select.shortest_side,
+        hashes=params.audit.near_duplicates != "none",
+    )
+    pictures = SOURCES[params.source.kind](params.source, Path(params.input))
+    with Spool(images.PATH.with_name(f".{images.PATH.name}.screened")) as spool:
+        for image_id, data in screening.screen(progress(pictures, what="pictures")):
+            spool.put(image_id, data)
+        screened = screening.result()
+        rows = [(r.path, r.reason, r.detail) for r in screened.rejections]
+        write_csv(audits.REJECTED, pd.DataFrame(rows, columns=["path", "reason", "detail"]))
+        screened.check(required_classes(screened.offered, params.select))
+        chosen, left_out = select(screened.accepted, params.select)
+        labels, artists = [p.labels for p in chosen], [p.artist for p in chosen]
+        given = [p.split for p in chosen]
+        splits = split_pictures(
+            labels, artists, given, params.split, paths=[p.path for p in chosen]
+        )
+        audit = audit_pictures(chosen, splits, screened, left_out, params.audit)
+        audits.write_audit(audit.summary, audit.tables)
+        audit.check(params.audit)
+        schema = images_schema(
+            classes=sorted({label for row in labels for label in row}),
+            split_by="given" if any(given) else params.split.by,
+            artists_apart=artists_apart(artists, splits),
+        )
+        write_shards(images.PATH, schema, _rows(chosen, splits, spool, schema))
+    return _summary(audit)
+
+
+def _rows(
+    pictures: Sequence[Accepted], splits: Sequence[str], spool: Spool, schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    rows: Iterator[dict[str, Any]] = (
+        {
+            "image_id": picture.image_id,
+            "image": {"bytes": spool.get(picture.image_id), "path": picture.path},
+            "labels": list(picture.labels),
+            "artist": picture.artist,
+            "split": split,
+            "width": picture.width,
+            "height": picture.height,
+        }
+        for picture, split in zip(pictures, splits, strict=True)
+    )
+    for piece in pieces(rows, size=lambda row: len(row["image"]["bytes"])):
+        yield pa.RecordBatch.from_pylist(piece, schema)
+
+
+def _summary(audit: Audit) -> str:
+    found = audit.summary
+    splits, artists = found["splits"], len(found["artists"])
+    lines = [
+        f"ingest: {found['pictures']} pictures of {len(found['classes'])} classes"
+        + (f" by {counted(artists, 'artist')}" if artists else "")
+        + f": {splits['train']} train, {splits['validation']} validation, {splits['test']} test"
+    ]
+    if rejected := found["rejected"]:
+        lines.append(f"ingest: {_listed(rejected, 'rejected')}, listed in {audits.REJECTED}")
+    if left_out := found["left_out"]:
+        lines.append(f"ingest: {_listed(left_out, 'left out')} by ingest.select")
+    if untested := [name for name, of in found["classes"].items() if not of["test"]]:
+        lines.append(f"ingest: no test picture of {', '.join(untested)}: they cannot be scored")
+    if count := len(found["findings"]):
+        lines.append(f"ingest: {counted(count, 'finding')} in {audits.SUMMARY}")
+    return "\n".join(lines)
+
+
+def _listed(counts: dict[str, int], what: str) -> str:
+    parts = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return f"{sum(counts.values())} {what} ({parts})"

@@ -1,0 +1,14 @@
+"""Section `pixels`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.core.schema import Section
+
+
+class Pixels(Section):
+    size: Annotated[int, Field(ge=8, le=512)]
+    colour: Literal["rgb", "grey"]

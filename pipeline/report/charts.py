@@ -1,0 +1,77 @@
+"""What the figures of all sections share: their look, colours and order. They are Altair charts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import altair as alt
+import pandas as pd
+from markupsafe import Markup
+
+Figure: TypeAlias = Any  # Altair types its results more narrowly than what they are
+
+SPLIT_COLOURS = {"train": "#4c78a8", "validation": "#9ecae9", "test": "#f58518"}
+# Okabe and Ito (2008): told apart by colour-blind readers too.
+RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#7f7f7f")
+TICKS = 5  # of a panel's height; the scale ends at one, so that the panels' titles are level
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+POINTS_SHOWN = 500  # of a curve
+
+
+def styled(chart: Figure) -> Figure:
+    """The look that all figures share."""
+    return (
+        chart.configure(font=FONT, background="transparent")
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            labelLimit=220,
+            labelSeparation=8,
+        )
+        .configure_legend(labelFontSize=12, title=None, orient="top")
+        .configure_header(labelFontSize=13, labelFontWeight="bold", title=None)
+        .configure_title(fontSize=13, anchor="start")
+    )
+
+
+def chart_json(chart: Figure) -> Markup:
+    """A chart's specification for a <script type="application/json">: no "<" can end it."""
+    with alt.data_transformers.enable("default", max_rows=None):  # the figures bound their own
+        return Markup(chart.to_json(indent=None).replace("<", "\\u003c"))
+
+
+def run_colour(
+    runs: Sequence[str], legend: alt.Legend | alt.UndefinedType | None = alt.Undefined
+) -> alt.Color:
+    """The column `run` as colours, the same for a run in all figures. runs: all there are."""
+    colours = [RUN_COLOURS[i % len(RUN_COLOURS)] for i in range(len(runs))]
+    scale = alt.Scale(domain=list(runs), range=colours)
+    return alt.Color("run:N", scale=scale, legend=legend)
+
+
+def run_legend(table: pd.DataFrame) -> alt.Legend:
+    """Of the runs that are in the table, in the colours of all."""
+    return alt.Legend(values=list(table["run"].drop_duplicates()))
+
+
+def run_choice(runs: Sequence[str], shown: str, *, parameter: str = "run") -> Figure:
+    """A list for the reader to choose one run of, `shown` at first; filters know it by
+    `parameter`."""
+    choice = alt.binding_select(options=list(runs), name="run ")
+    return alt.param(name=parameter, value=shown, bind=choice)
+
+
+def by_support(scores: pd.DataFrame) -> list[str]:
+    """The classes, the commonest in the test first, those as common by name."""
+    ordered = scores.sort_values(["support", "class"], ascending=[False, True])
+    return list(ordered["class"].drop_duplicates())
+
+
+def thin(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Every n-th value of `column` (1, 2, …) and the last, so that about POINTS_SHOWN remain."""
+    step = math.ceil(len(table) / POINTS_SHOWN)
+    return table.loc[((table[column] - 1) % step == 0) | (table[column] == len(table))]

@@ -1,0 +1,84 @@
+"""Runs with other values of their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from pipeline.artifacts.sweeps import best_setting, read_sweep, sweep_path
+from pipeline.artifacts.times import sweep_times_path
+from pipeline.core.digests import file_digest
+from pipeline.report.charts import SPLIT_COLOURS, TICKS, Figure
+from pipeline.report.experiment import Experiment
+from pipeline.report.seconds import seconds_data, taken
+from pipeline.report.section import Section
+
+TITLES = {
+    "loss": "training loss",
+    "accuracy": "training accuracy",
+    "validation_accuracy": "validation accuracy",
+}
+
+
+def section(experiment: Experiment) -> Section | None:
+    """None where there are no sweeps."""
+    sweeps, charts = {}, {}
+    for name, params in experiment.whole["sweeps"].items():
+        path, varied = sweep_path(name), list(params["vary"])
+        table, made = read_sweep(path), file_digest(path)
+        rows = [
+            {"setting": setting, **taken(sweep_times_path(name), made, number)}
+            for number, setting in enumerate(table["setting"])
+        ]
+        sweeps[name] = {"base": params["base"], **findings(table, varied)}
+        charts[name] = chart(table, rows, title=", ".join(varied))
+    times = [sweep_times_path(name) for name in sweeps]
+    return Section({"sweeps": sweeps}, charts, times) if sweeps else None
+
+
+def findings(sweep: pd.DataFrame, varied: Sequence[str]) -> dict[str, Any]:
+    """The best setting and those that diverged, in words. varied: the parameters of the sweep."""
+
+    def named(setting: str) -> str:  # of a single parameter it is the value alone
+        return f"{varied[0]} {setting}" if len(varied) == 1 else setting
+
+    best = best_setting(sweep)
+    diverged = sweep.loc[sweep["diverged"], "setting"].drop_duplicates()
+    return {"best": best and named(best[0]), "diverged": [named(setting) for setting in diverged]}
+
+
+def chart(sweep: pd.DataFrame, times: Iterable[Mapping[str, Any]], *, title: str) -> Figure:
+    """Mean and standard deviation over the seeds, by setting, the best on validation marked.
+
+    sweep: columns setting, seed, loss, accuracy, validation_accuracy; empty where it diverged.
+    times: `setting` and what is `taken`. title: what varies.
+    """
+    order = list(sweep["setting"].drop_duplicates())
+    best = best_setting(sweep)
+    marked, plain = SPLIT_COLOURS["test"], SPLIT_COLOURS["train"]
+    colour = alt.condition(
+        alt.datum["setting"] == (best and best[0]), alt.value(marked), alt.value(plain)
+    )
+
+    def panel(data: Figure, column: str, name: str, *, zero: bool) -> Figure:
+        base = alt.Chart(data).encode(
+            x=alt.X("setting:N", sort=order, title=title, scale=alt.Scale(domain=order)),
+            color=colour,
+        )
+        scale = alt.Scale(zero=zero, nice=TICKS)
+        bars = base.mark_errorbar(extent="stdev", ticks=True).encode(
+            y=alt.Y(f"{column}:Q", title=None, scale=scale)
+        )
+        points = base.mark_point(filled=True, size=70).encode(
+            y=alt.Y(f"mean({column}):Q", title=None),
+            tooltip=["setting:N", alt.Tooltip(f"mean({column}):Q", format=".3f")],
+        )
+        return alt.layer(bars, points).properties(width=175, height=190, title=name)
+
+    return alt.hconcat(
+        *(panel(sweep, column, name, zero=False) for column, name in TITLES.items()),
+        panel(seconds_data(times), "seconds", "training, seconds", zero=True),
+    )

@@ -1,0 +1,80 @@
+"""How the trainings went: loss and accuracies by epoch, and what the members of ensembles leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from pipeline.artifacts.scores import CURVES, read_table
+from pipeline.artifacts.trainings import Training
+from pipeline.report.charts import TICKS, Figure, run_colour, run_legend, thin
+from pipeline.report.experiment import Experiment
+from pipeline.report.section import Section
+
+
+def section(experiment: Experiment) -> Section | None:
+    """None where no run has epochs."""
+    history = read_table(CURVES)
+    if history.empty:
+        return None
+    by_run = history.groupby("run", sort=False)
+    thinned = pd.concat(thin(curve, "epoch") for _, curve in by_run)
+    charts = {"curves": curves(thinned, experiment.runs)}
+    norms = residual_norms(experiment.trainings)
+    if len(norms):
+        charts["residuals"] = residuals(norms, experiment.runs)
+    return Section(charts=charts)
+
+
+def residual_norms(trainings: Mapping[str, Training]) -> pd.DataFrame:
+    """Columns run, member, norm: the mean over the classes, of the runs that have members."""
+    rows = [
+        (run, member, float(np.mean(norms)))
+        for run, training in trainings.items()
+        for member, norms in enumerate(training.residual_norms, 1)
+    ]
+    return pd.DataFrame(rows, columns=["run", "member", "norm"])
+
+
+def curves(history: pd.DataFrame, runs: Sequence[str]) -> Figure:
+    """Loss, training and validation accuracy per epoch.
+
+    history: columns run, epoch, loss, accuracy, validation_accuracy (means over the repeats).
+    """
+    titles = {
+        "loss": "training loss",
+        "accuracy": "training accuracy",
+        "validation_accuracy": "validation accuracy",
+    }
+    base = alt.Chart(history).mark_line().encode(x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1)))
+    return alt.hconcat(
+        *(
+            base.encode(
+                y=alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False, nice=TICKS)),
+                color=run_colour(runs, run_legend(history)),
+                tooltip=["run:N", "epoch:Q", alt.Tooltip(f"{column}:Q", format=".3f")],
+            ).properties(width=245, height=210, title=title)
+            for column, title in titles.items()
+        )
+    )
+
+
+def residuals(norms: pd.DataFrame, runs: Sequence[str]) -> Figure:
+    """Norm of what is left after each member, mean over the classes.
+
+    norms: columns run, member, norm.
+    """
+    return (
+        alt.Chart(norms)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("member:Q", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("norm:Q", title="residual norm, mean over the classes"),
+            color=run_colour(runs, run_legend(norms)),
+            tooltip=["run:N", "member:Q", alt.Tooltip("norm:Q", format=".3f")],
+        )
+        .properties(width=330, height=210)
+    )

@@ -1,0 +1,17 @@
+"""Section `stacks`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from pipeline.core.schema import PositiveFloat, Probability, RunName, Section
+
+
+class StackParams(Section):
+    """A logistic regression of the scores of classifiers, fitted to those out of fold."""
+
+    runs: Annotated[tuple[RunName, ...], Field(strict=False, min_length=2)]
+    C: PositiveFloat
+    threshold: Probability

@@ -1,1 +1,0 @@
-"""One file per stage of `dvc.yaml`: read, call the library, write."""

@@ -1,0 +1,39 @@
+"""Section `sweeps`."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from pipeline.classifiers.params import Run
+from pipeline.core.schema import RunName, Section, in_words
+
+
+class Sweep(Section):
+    """The run `base` with each combination of the values in `vary`."""
+
+    base: RunName
+    vary: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+
+    def settings(self, base: Run) -> list[tuple[dict[str, Any], Run]]:
+        """Every combination and the run it makes of `base`. Errors: ValueError."""
+        model = type(base)
+        fixed = ("kind", "input", "folds", "threshold", "seed")  # a sweep has its own, or none
+        allowed = [name for name in model.model_fields if name not in fixed]
+        if unknown := [key for key in self.vary if key not in allowed]:
+            raise ValueError(f"vary.{unknown[0]}: a {base.kind} run has {', '.join(allowed)}")
+        combinations = (
+            dict(zip(self.vary, values, strict=True)) for values in product(*self.vary.values())
+        )
+        runs = []
+        for setting in combinations:
+            try:
+                runs.append((setting, model.model_validate({**base.model_dump(), **setting})))
+            except ValidationError as error:
+                first = error.errors(include_url=False)[0]
+                found = f"found {first['input']!r}: " if first["loc"] else ""
+                key = ".".join(map(str, ("vary", *first["loc"])))
+                raise ValueError(f"{key}: {found}{in_words(first)}") from None
+        return runs

@@ -1,0 +1,83 @@
+"""The store of vectors: what is there, what still holds, what is damaged."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.artifacts.vectors import VectorStore
+
+IDS = ["a", "b", "c"]
+VECTORS = np.arange(12, dtype=np.float16).reshape(3, 4)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return VectorStore.of(tmp_path / "features", 4, {"layer": "pooled", "digest": "1"})
+
+
+def holds(store, image_ids):
+    return store.holds(store.path(image_ids).name)
+
+
+def test_what_was_written_is_there(store):
+    assert not holds(store, IDS)
+    store.write(IDS, VECTORS, mode="cpu")
+    assert holds(store, IDS)
+    np.testing.assert_array_equal(store.read(IDS), VECTORS)
+    opened = VectorStore.open(store.folder)
+    assert (opened.dimension, opened.provenance) == (4, {"layer": "pooled", "digest": "1"})
+    assert opened.path(IDS) == store.path(IDS)
+    np.testing.assert_array_equal(opened.read(IDS), VECTORS)
+
+
+def test_other_pictures_or_another_order_are_another_shard(store):
+    store.write(IDS, VECTORS, mode="cpu")
+    assert not holds(store, ["a", "b"])
+    assert not holds(store, ["b", "a", "c"])
+    assert not holds(store, ["a", "b\nc"])
+
+
+@pytest.mark.parametrize(
+    ("dimension", "provenance"), [(5, {"layer": "pooled", "digest": "1"}), (4, {"digest": "1"})]
+)
+def test_another_provenance_or_dimension_does_not_hold(store, refused, dimension, provenance):
+    store.write(IDS, VECTORS, mode="cpu")
+    other = VectorStore.of(store.folder, dimension, provenance)
+    assert not holds(other, IDS)
+    with refused(str(store.path(IDS)), "comes from another run", "delete it"):
+        other.read(IDS)
+
+
+def test_how_it_was_computed_does_not_matter(store):
+    store.write(IDS, VECTORS, mode="cpu")
+    store.write(["d"], VECTORS[:1], mode="cuda:0, compiled")
+    assert holds(VectorStore.open(store.folder), IDS)
+    assert holds(VectorStore.open(store.folder), ["d"])
+    assert b"cuda:0" in pq.read_schema(store.path(["d"])).metadata[b"atelier"]
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[: len(data) // 2], lambda data: b""])
+def test_a_damaged_shard_does_not_hold_and_is_named(store, refused, damage):
+    store.write(IDS, VECTORS, mode="cpu")
+    path = store.path(IDS)
+    path.write_bytes(damage(path.read_bytes()))
+    assert not holds(store, IDS)
+    with refused(str(path), "damaged", "delete it"):
+        store.read(IDS)
+
+
+def test_a_missing_shard_is_named(store, refused):
+    with refused("is missing", "dvc repro"):
+        store.read(IDS)
+
+
+def test_shards_of_other_names(store):
+    store.write(IDS, VECTORS, mode="cpu")
+    store.write(["x"], VECTORS[:1], mode="cpu")
+    VectorStore.of(store.folder, 4, {"layer": "spatial"}).write(["y"], VECTORS[:1], mode="cpu")
+    (store.folder / ".part-0.parquet.tmp").write_bytes(b"half")
+    (store.folder / "part-0.parquet").write_bytes(b"garbage")
+    others = set(store.others({store.path(IDS).name}))
+    assert len(others) == 4
+    assert [i for path in sorted(others) for i in store.known(path)] == ["x"]
+    assert list(VectorStore.of(store.folder / "nowhere", 4, {}).others(set())) == []

@@ -1,0 +1,83 @@
+"""What classifiers are trained on: each kind, in the order of the pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from PIL import Image
+
+from pipeline.artifacts.components import components_schema, vector_rows
+from pipeline.artifacts.images import images_schema
+from pipeline.artifacts.vectors import VectorStore
+from pipeline.classifiers.inputs import read_inputs
+from pipeline.core.parquet import Shards, read_rows, shard_ids, write_shard, write_shards
+from pipeline.pixels.decoding import decode_pixels
+
+COUNT = 300
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, picture):
+    """images, components and features whose vectors hold the picture's number."""
+    folder = tmp_path_factory.mktemp("inputs")
+    rows = [
+        {
+            "image_id": f"{i * 2654435761 % 2**64:016x}", "artist": f"{i % 9}",
+            "image": {"bytes": picture(i % 20), "path": f"{i}.png"}, "labels": ["ab"[i % 2]],
+            "split": ["train", "train", "test"][i % 3], "width": 24, "height": 16,
+        }
+        for i in range(COUNT)
+    ]  # fmt: skip
+    schema = images_schema(classes=["a", "b"], artists_apart=False)
+    write_shards(folder / "images", schema, [pa.RecordBatch.from_pylist(rows, schema)])
+    components = components_schema("components", np.float32, 2, components_digest="1")
+    store = VectorStore.of(folder / "features", 3, {"layer": "pooled"})
+    start = 0
+    for path in Shards(folder / "images").paths:
+        batch = read_rows(path, ["image_id", "labels", "split"])
+        numbers = np.arange(start, start + batch.num_rows, dtype=np.float32)[:, None]
+        (folder / "components").mkdir(exist_ok=True)
+        rows = [vector_rows(batch, numbers.repeat(2, 1), components)]
+        write_shard(folder / "components" / path.name, components, rows)
+        store.write(shard_ids(path), numbers.repeat(3, 1).astype(np.float16), mode="by hand")
+        start += batch.num_rows
+    return folder
+
+
+@pytest.mark.parametrize(("kind", "length"), [("components", 2), ("features", 3)])
+def test_vectors_follow_the_pictures(folder, kind, length):
+    inputs = read_inputs(folder / "images", folder / kind, kind)
+    assert (inputs.vectors.shape, inputs.vectors.dtype) == ((COUNT, length), np.float32)
+    np.testing.assert_array_equal(inputs.vectors[:, 0], np.arange(COUNT))
+    np.testing.assert_array_equal(inputs.targets[:4], [[1, 0], [0, 1], [1, 0], [0, 1]])
+    assert list(inputs.split[:3]) == ["train", "train", "test"]
+    assert inputs.image_shape is None
+    assert inputs.provenance["input"] == kind
+
+
+@pytest.mark.parametrize(("colour", "channels"), [("rgb", 3), ("grey", 1)])
+def test_pixels(folder, tmp_path, picture, colour, channels):
+    pixels = np.stack([decode_pixels(picture(i % 20), size=8, colour=colour) for i in range(COUNT)])
+    np.save(tmp_path / "pixels.npy", pixels)
+    (tmp_path / "pixels.json").write_text('{"size": 8}')
+    inputs = read_inputs(folder / "images", tmp_path, "pixels")
+    assert inputs.image_shape == (8, 8, channels)
+    np.testing.assert_allclose(inputs.vectors, pixels.reshape(COUNT, -1) / 255, atol=1e-6)
+
+
+def test_a_decoded_picture(encode):
+    rgb = decode_pixels(encode(Image.new("RGB", (30, 50), (10, 20, 30))), size=8, colour="rgb")
+    assert (rgb.shape, rgb.dtype) == ((8, 8, 3), np.uint8)
+    assert (rgb == [10, 20, 30]).all()
+    grey = decode_pixels(encode(Image.new("RGB", (30, 50), (10, 20, 30))), size=8, colour="grey")
+    assert (grey == 18).all()  # ITU-R 601: 0.299 R + 0.587 G + 0.114 B
+
+
+def test_vectors_of_other_pictures(folder, tmp_path, refused):
+    np.save(tmp_path / "pixels.npy", np.zeros((5, 8, 8, 3), np.uint8))
+    (tmp_path / "pixels.json").write_text("{}")
+    with refused("hold other pictures", "dvc repro"):
+        read_inputs(folder / "images", tmp_path, "pixels")
+    with refused("pixels.json", "is missing"):
+        read_inputs(folder / "images", tmp_path / "none", "pixels")

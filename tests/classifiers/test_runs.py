@@ -1,0 +1,241 @@
+import json
+
+import numpy as np
+import pytest
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from pipeline.classifiers.params import (
+    AdamRun,
+    BoostedRun,
+    CentroidRun,
+    ConvnetRun,
+    KnnRun,
+    LogisticRun,
+    MlpRun,
+    SnnRun,
+)
+from pipeline.classifiers.runs import (
+    CLASSIFIERS,
+    Dataset,
+    load_run,
+    make_estimator,
+    normalization,
+    train,
+)
+
+COMMON = {
+    "input": "components",
+    "normalize": "none",
+    "folds": "none",
+    "threshold": 0.5,
+    "repeats": 2,
+    "seed": 5,
+}
+NETWORK = COMMON | {
+    "hidden": (8,),
+    "dropout": 0.0,
+    "learning_rate": 0.1,
+    "batch_size": 16,
+    "epochs": 4,
+    "clip": "none",
+    "patience": "none",
+}
+TUNED = NETWORK | {
+    "init": "he",
+    "batch_norm": True,
+    "optimizer": "adam",
+    "momentum": 0.0,
+    "weight_decay": 1e-4,
+    "schedule": "step",
+    "decay": 0.5,
+    "decay_epochs": 2,
+    "learning_rate": 0.01,
+}
+NETWORKS = {
+    "snn": SnnRun(kind="snn", **NETWORK),
+    "adam": AdamRun(
+        kind="adam", **NETWORK | {"learning_rate": 0.01, "dropout": 0.2, "patience": 2}
+    ),
+    "boosted": BoostedRun(
+        kind="boosted", rule="newton", members=2, tolerance=1e-3, shrinkage=0.5, init="he",
+        **NETWORK | {"clip": 0.5},
+    ),
+    "mlp": MlpRun(kind="mlp", **TUNED),
+    "convnet": ConvnetRun(
+        kind="convnet", filters=(4,), pooling="max",
+        **TUNED | {"input": "pixels"},
+    ),
+}  # fmt: skip
+OTHERS = {
+    "knn": KnnRun(kind="knn", n_neighbors=3, distance="cosine", **COMMON),
+    "nearest_centroid": CentroidRun(kind="nearest_centroid", distance="manhattan", **COMMON),
+    "logistic": LogisticRun(kind="logistic", C=2.0, **COMMON),
+}
+RUNS = NETWORKS | OTHERS
+SHAPE = (1, 3, 1)  # of the vectors below, taken for pictures
+CLASSES = ["Cubism", "Naïve Art", "Pop Art"]
+
+
+@pytest.fixture(params=RUNS)
+def run(request):
+    return RUNS[request.param]
+
+
+@pytest.fixture(params=NETWORKS)
+def network(request):
+    return NETWORKS[request.param]
+
+
+def dataset(count, *, multilabel=False, seed=0):
+    """Vectors of deviation 5, 0.5 and 0 around 10, of which the second tells the class."""
+    rng = np.random.default_rng(seed)
+    kinds = np.arange(count) % 3
+    columns = [5 * rng.standard_normal(count), kinds + rng.normal(0, 0.2, count), np.zeros(count)]
+    components = (np.stack(columns, axis=1) + 10).astype(np.float32)
+    targets = np.eye(3, dtype=np.int8)[kinds]
+    if multilabel:
+        targets[:, 2] |= components[:, 0] > 10
+    return Dataset(components, targets)
+
+
+def fitted(run, *, multilabel=False, repeat=0):
+    training, validation = (dataset(n, multilabel=multilabel, seed=n) for n in (90, 30))
+    return trained_on(run, training, validation, multilabel=multilabel, seed=run.seed + repeat)
+
+
+def trained_on(run, training, validation, *, multilabel=False, seed=0):
+    return train(run, training, validation, multilabel=multilabel, image_shape=SHAPE, seed=seed)
+
+
+def test_every_kind_of_run_has_an_estimator():
+    assert set(CLASSIFIERS) == set(RUNS)
+    for name, (model, _) in CLASSIFIERS.items():
+        assert isinstance(RUNS[name], model)
+
+
+def test_every_parameter_reaches_the_estimator(run):
+    """But for those of the run itself: a new one must not be forgotten."""
+    found = make_estimator(run, seed=7, image_shape=SHAPE).get_params()
+    given = run.model_dump(exclude={"kind", *COMMON})
+    for name, value in given.items():
+        assert found[name] == (None if value == "none" else value)
+    assert found.get("random_state", 7) == 7
+    assert found.get("image_shape", SHAPE) == SHAPE
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_scores(run, multilabel):
+    trained = fitted(run, multilabel=multilabel)
+    scores = trained.scores(dataset(50, seed=1).vectors)
+    assert (scores.shape, scores.dtype) == ((50, 3), np.float32)
+    assert ((scores >= 0) & (scores <= 1)).all()
+    if not multilabel:
+        np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
+    assert trained.estimator.multilabel_ is multilabel
+
+
+@pytest.mark.parametrize("kind", ["snn", "adam"])
+def test_normalised_vectors_are_learned(kind):
+    settings = {"normalize": "zscore", "epochs": 60, "patience": "none", "dropout": 0.0}
+    trained = fitted(RUNS[kind].model_copy(update=settings))
+    new = dataset(300, seed=9)
+    assert (trained.scores(new.vectors).argmax(1) == new.targets.argmax(1)).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("normalize", "scaler"), [("zscore", StandardScaler()), ("minmax", MinMaxScaler())]
+)
+def test_normalisation_is_that_of_training(run, normalize, scaler):
+    training, validation = dataset(90), dataset(30, seed=1)
+    shifted = Dataset(validation.vectors * 100 + 1000, validation.targets)
+    trained = trained_on(run.model_copy(update={"normalize": normalize}), training, shifted)
+    expected = scaler.fit(training.vectors).transform(validation.vectors)
+    found = (validation.vectors - trained.shift) / trained.scale  # a constant column stays 0
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert trained.shift.dtype == trained.scale.dtype == np.float32
+    np.testing.assert_array_equal(
+        trained.scores(validation.vectors), trained.estimator.predict_proba(found)
+    )
+
+
+@pytest.mark.parametrize("normalize", ["zscore", "minmax"])
+def test_constant_columns_are_only_shifted(run, normalize):
+    vectors = np.full((5000, 2), [0.7, 123.4], np.float32)
+    shift, scale = normalization(run.model_copy(update={"normalize": normalize}), vectors)
+    np.testing.assert_allclose(shift, [0.7, 123.4], rtol=1e-6)
+    assert scale.tolist() == [1, 1]
+
+
+def test_without_normalisation_vectors_stay(run):
+    trained = fitted(run)
+    assert (trained.shift.tolist(), trained.scale.tolist()) == ([0, 0, 0], [1, 1, 1])
+    data = dataset(20).vectors
+    np.testing.assert_array_equal(
+        trained.scores(data), trained.estimator.predict_proba(data).astype(np.float32)
+    )
+
+
+def test_a_class_that_training_lacks_has_no_score(run):
+    training = dataset(90)
+    some = training[training.targets[:, 1] == 0]
+    scores = trained_on(run, some, dataset(30)).scores(training.vectors)
+    assert (scores.shape, scores.dtype) == ((90, 3), np.float32)
+    assert (scores[:, 1] == 0).all()
+    np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
+
+
+def test_repeats(network):
+    data = dataset(40, seed=3).vectors
+    first, again, second = (fitted(network, repeat=r).scores(data) for r in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - second).max() > 1e-6
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+@pytest.mark.parametrize("normalize", ["none", "zscore"])
+def test_round_trip(run, multilabel, normalize, tmp_path):
+    run = run.model_copy(update={"normalize": normalize})
+    trained = fitted(run, multilabel=multilabel)
+    path = tmp_path / "new" / "name.safetensors"
+    trained.save(path, run=run, image_shape=SHAPE, classes=CLASSES)
+    loaded, stored = load_run(path)
+    assert stored["classes"] == CLASSES
+    data = dataset(64, seed=2).vectors
+    np.testing.assert_array_equal(loaded.scores(data), trained.scores(data))
+    stored = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert stored["classes"] == CLASSES
+    assert stored["multilabel"] is multilabel
+    assert CLASSIFIERS[run.kind][0].model_validate(stored["run"]) == run
+    before = path.read_bytes()
+    fitted(run, multilabel=multilabel).save(path, run=run, image_shape=SHAPE, classes=CLASSES)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "damage", ["missing", "half", "no json", "empty json", "other kind", "other layers"]
+)
+def test_damaged_files(network, tmp_path, refused, damage):
+    path = tmp_path / "name.safetensors"
+    fitted(network).save(path, run=network, image_shape=SHAPE, classes=CLASSES)
+    beside = path.with_suffix(".json")
+    if damage == "missing":
+        path.unlink()
+    elif damage == "half":
+        path.write_bytes(path.read_bytes()[:100])
+    elif damage == "no json":
+        beside.unlink()
+    elif damage == "empty json":
+        beside.write_text("{}")
+    else:
+        stored = json.loads(beside.read_text("utf-8"))
+        stored["run"] |= {"kind": "svm"} if damage == "other kind" else {"hidden": [9, 9]}
+        beside.write_text(json.dumps(stored))
+    with refused(str(path), "cannot be loaded", "dvc repro"):
+        load_run(path)
+
+
+@pytest.mark.parametrize(("kind", "hidden"), [("snn", (512, 256)), ("snn", (8,)), ("adam", (8,))])
+def test_divergence(kind, hidden):
+    update = {"hidden": hidden, "learning_rate": 1e30, "clip": "none"}
+    with pytest.raises(FloatingPointError, match=r"diverged in epoch 1, learning_rate 1e\+30"):
+        fitted(RUNS[kind].model_copy(update=update))

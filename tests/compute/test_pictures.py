@@ -1,0 +1,309 @@
+import io
+import struct
+import warnings
+import zlib
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.compute.parallel import ordered_map
+from pipeline.compute.pictures import PictureError, decode_rgb, examine
+from pipeline.report.thumbnails import thumbnail_jpeg
+
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+
+
+def quarters():
+    """24 x 16 pixels: red, green / blue, white."""
+    image = Image.new("RGB", (24, 16), RED)
+    for colour, corner in [(GREEN, (12, 0)), (BLUE, (0, 8)), (WHITE, (12, 8))]:
+        image.paste(colour, (*corner, corner[0] + 12, corner[1] + 8))
+    return image
+
+
+def grey_ramp():
+    """(1, 256) from 0 to 255."""
+    return np.arange(256, dtype=np.uint8)[None]
+
+
+def pixels(data):
+    """(H, W, 3) of the decoded picture."""
+    image = decode_rgb(data)
+    assert image.mode == "RGB"
+    return np.asarray(image).astype(int)
+
+
+def with_exif(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(encode, orientation, format):
+    # What a camera stores: the upright picture, transformed so that the tag undoes it.
+    stored = quarters()
+    inverse = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    if orientation > 1:
+        stored = stored.transpose(inverse[orientation])
+    options = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"lossless": True}}
+    data = encode(stored, format, exif=with_exif(orientation), **options.get(format, {}))
+    found = pixels(data)
+    assert found.shape == (16, 24, 3)
+    centres = found[[4, 4, 12, 12], [6, 18, 6, 18]]
+    np.testing.assert_allclose(centres, [RED, GREEN, BLUE, WHITE], atol=3)
+    looked_at = examine(data, at_least=16)
+    assert (looked_at.width, looked_at.height, looked_at.format) == (24, 16, format)
+    grey = np.asarray(decode_rgb(data).convert("L")).astype(int)
+    np.testing.assert_allclose(np.asarray(looked_at.grey), grey, atol=1)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize(("at_least", "reduced"), [(16, 1), (8, 2), (7, 2), (4, 4), (2, 8), (1, 8)])
+def test_jpegs_are_examined_reduced(encode, orientation, at_least, reduced):
+    stored = quarters().crop((0, 0, 23, 16))
+    data = encode(stored, "JPEG", quality=95, exif=with_exif(orientation))
+    looked_at = examine(data, at_least=at_least)
+    size, small = (23, 16), (-(-23 // reduced), 16 // reduced)
+    turn = slice(None, None, 1 if orientation == 1 else -1)
+    assert (looked_at.width, looked_at.height) == size[turn]
+    assert looked_at.grey.size == small[turn]
+    assert (looked_at.mode, looked_at.grey.mode) == ("RGB", "L")
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "RGB", "P"])
+def test_grey_values_stay(encode, mode):
+    found = pixels(encode(Image.fromarray(grey_ramp()).convert(mode)))
+    np.testing.assert_array_equal(found, np.repeat(grey_ramp()[..., None], 3, 2))
+
+
+def test_one_bit(encode):
+    bits = np.array([[0, 255, 255], [255, 0, 0]], np.uint8)
+    found = pixels(encode(Image.fromarray(bits).convert("1")))
+    np.testing.assert_array_equal(found[..., 0], bits)
+    np.testing.assert_array_equal(found[..., 0], found[..., 2])
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.parametrize(("alpha", "expected"), [(255, 40), (0, 255), (51, 212)])
+def test_transparency_over_white(encode, mode, alpha, expected):
+    image = Image.new("L", (3, 2), 40).convert(mode)
+    image.putalpha(alpha)
+    np.testing.assert_allclose(pixels(encode(image)), expected, atol=1)
+
+
+@pytest.mark.parametrize(
+    ("transparency", "expected"),
+    [(0, [WHITE, GREEN]), (b"\xff\x00", [RED, WHITE]), (None, [RED, GREEN])],
+)
+def test_palette_with_transparent_entries(encode, transparency, expected):
+    image = Image.fromarray(np.array([[0, 1]], np.uint8))
+    image.putpalette([*RED, *GREEN])
+    options = {} if transparency is None else {"transparency": transparency}
+    np.testing.assert_array_equal(pixels(encode(image, **options))[0], expected)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_one_colour_declared_transparent(encode, mode):
+    image = Image.fromarray(np.array([[9, 8]], np.uint8)).convert(mode)
+    key = (9, 9, 9) if mode == "RGB" else 9
+    np.testing.assert_array_equal(pixels(encode(image, transparency=key))[0], [WHITE, (8, 8, 8)])
+
+
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_sixteen_bits_keep_the_highest(encode, format):
+    values = np.array([[0, 257, 128 * 257, 65535]], np.uint16)
+    found = pixels(encode(Image.fromarray(values), format))
+    np.testing.assert_array_equal(found[0], np.repeat([[0], [1], [128], [255]], 3, 1))
+
+
+def test_eight_bits_in_sixteen_stay(encode):
+    values = np.array([[0, 7, 255]], np.uint16)
+    np.testing.assert_array_equal(pixels(encode(Image.fromarray(values)))[0, :, 0], [0, 7, 255])
+
+
+def test_floats_are_stretched(encode):
+    values = np.array([[-1, 0, 1]], np.float32)
+    found = pixels(encode(Image.fromarray(values), "TIFF"))
+    np.testing.assert_array_equal(found[0, :, 1], [0, 128, 255])
+    flat = encode(Image.fromarray(np.full((2, 2), 7, np.float32)), "TIFF")
+    np.testing.assert_array_equal(pixels(flat), 0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_floats_that_are_no_numbers(encode, value):
+    with pytest.raises(PictureError, match="no finite numbers"):
+        decode_rgb(encode(Image.fromarray(np.array([[0, value]], np.float32)), "TIFF"))
+
+
+def cmyk_profile():
+    """An ICC profile of a press whose cyan ink prints as a grey of L* 50; other inks as black."""
+    lab = {(0, 0, 0, 0): (255, 128, 128), (1, 0, 0, 0): (128, 128, 128)}  # L* 100 / 255 a step
+    inks = [(c, m, y, k) for c in (0, 1) for m in (0, 1) for y in (0, 1) for k in (0, 1)]
+    identity = bytes(range(256))
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0])
+    table += struct.pack(">9i", *(np.eye(3, dtype=int).ravel() << 16))
+    table += 4 * identity + bytes(b for ink in inks for b in lab.get(ink, (0, 128, 128)))
+    table += 3 * identity
+    start = 128 + 4 + 12
+    header = struct.pack(">I4sI4s4s4s", start + len(table), b"lcms", 0x02400000, b"prtr", b"CMYK",
+                         b"Lab ")  # fmt: skip
+    header += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
+    header = header.ljust(128, b"\0")
+    return header + struct.pack(">I4sII", 1, b"A2B0", start, len(table)) + table
+
+
+@pytest.mark.parametrize("format", ["JPEG", "TIFF"])
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [
+        (None, [(0, 255, 255), WHITE]),
+        (b"no profile at all", [(0, 255, 255), WHITE]),
+        (cmyk_profile(), [(119, 119, 119), WHITE]),  # L* 50 is 118.9 in sRGB
+    ],
+    ids=["none", "broken", "own"],
+)
+def test_cmyk(encode, format, profile, expected):
+    image = Image.new("CMYK", (16, 16), (255, 0, 0, 0))
+    image.paste((0, 0, 0, 0), (8, 0, 16, 16))
+    options = {"quality": 95} if format == "JPEG" else {}
+    found = pixels(encode(image, format, icc_profile=profile, **options))
+    np.testing.assert_allclose(found[8, [2, 13]], expected, atol=3)
+
+
+def test_cmyk_is_turned_too(encode):
+    image = Image.new("CMYK", (16, 8), (255, 0, 0, 0))
+    data = encode(image, "JPEG", exif=with_exif(6), icc_profile=cmyk_profile())
+    assert pixels(data).shape == (16, 8, 3)
+    np.testing.assert_allclose(pixels(data), 119, atol=3)
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "TIFF"])
+def test_the_first_frame(encode, format):
+    frames = [Image.new("RGB", (8, 6), colour) for colour in (RED, BLUE)]
+    options = {"lossless": True} if format == "WEBP" else {}
+    data = encode(frames[0], format, save_all=True, append_images=frames[1:], **options)
+    np.testing.assert_array_equal(pixels(data), np.full((6, 8, 3), RED))
+
+
+def noise():
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
+@pytest.mark.parametrize("part", [0.3, 0.9])
+@pytest.mark.parametrize("look", [decode_rgb, partial(examine, at_least=8)])
+def test_truncated_files(encode, format, part, look):
+    data = encode(noise(), format)
+    with pytest.raises(PictureError, match="cannot be decoded"):
+        look(data[: int(part * len(data))])
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_reduced_look_finds_the_same_jpegs_truncated(encode, progressive):
+    data = encode(noise(), "JPEG", progressive=progressive)
+    for end in range(0, len(data), 41):
+        with pytest.raises(PictureError) as whole:
+            decode_rgb(data[:end])
+        with pytest.raises(PictureError) as reduced:
+            examine(data[:end], at_least=8)
+        assert str(whole.value) == str(reduced.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty, or cannot be read"),
+        (b"just some text", "not an image"),
+        (b"\xff\xd8\xff", "not an image"),
+        (b"%PDF-1.4", "not an image"),
+        (b"\x89PNG\r\n\x1a\n", "cannot be decoded|not an image"),
+    ],
+)
+def test_no_pictures(data, reason):
+    with pytest.raises(PictureError, match=reason) as caught:
+        decode_rgb(data)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("look", [decode_rgb, partial(examine, at_least=8)])
+def test_a_damaged_byte(encode, look):
+    data = bytearray(encode(noise()))
+    data[len(data) // 2] ^= 0xFF
+    with pytest.raises(PictureError, match="cannot be decoded"):
+        look(bytes(data))
+
+
+def png_of_size(width, height):
+    """A PNG whose header promises width x height, with next to nothing behind it."""
+
+    def chunk(kind, body):
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(100)))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("side", [50_000, 14_000, 12_000])  # Pillow: an error, an error, a warning
+def test_a_bomb_is_refused_undecoded(side):
+    with pytest.raises(PictureError, match="pixels") as caught:
+        decode_rgb(png_of_size(side, side), max_pixels=100_000_000)
+    assert "decoded" not in str(caught.value)
+
+
+def test_max_pixels_is_inclusive(encode):
+    data = encode(Image.new("RGB", (10, 10)))
+    assert decode_rgb(data, max_pixels=100).size == (10, 10)
+    with pytest.raises(PictureError, match="10 x 10 pixels"):
+        decode_rgb(data, max_pixels=99)
+
+
+def test_threads_leave_the_warning_filters_alone(encode):
+    """Threads that each save and restore the filters can leave them changed for good."""
+    data = encode(noise())
+    before = list(warnings.filters)
+    for _ in range(10):
+        list(ordered_map(decode_rgb, [data] * 40))
+        assert warnings.filters == before
+
+
+def test_large_pictures_in_threads_do_not_warn():
+    def reason(data):
+        with pytest.raises(PictureError) as caught:
+            decode_rgb(data, max_pixels=1000)
+        return str(caught.value)
+
+    reasons = set(ordered_map(reason, [png_of_size(12_000, 12_000)] * 200))
+    assert reasons == {"12000 x 12000 pixels, more than allowed"}
+
+
+def test_thumbnail():
+    data = thumbnail_jpeg(quarters().resize((240, 160)), side=60)
+    with Image.open(io.BytesIO(data)) as image:
+        assert (image.format, image.size) == ("JPEG", (60, 40))
+        found = np.asarray(image).astype(int)
+    centres = found[[10, 10, 30, 30], [15, 45, 15, 45]]
+    np.testing.assert_allclose(centres, [RED, GREEN, BLUE, WHITE], atol=8)
+
+
+def test_thumbnails_are_not_enlarged():
+    with Image.open(io.BytesIO(thumbnail_jpeg(quarters(), side=60))) as image:
+        assert image.size == (24, 16)

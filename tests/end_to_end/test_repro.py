@@ -1,0 +1,224 @@
+"""The pipeline as its user drives it, through the real dvc."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from project import stages_run
+
+from pipeline.artifacts.predictions import read_predictions
+
+CLASSIFIERS = ["snn", "boosted", "adam", "logistic"]
+CNNS = ["small_cnn", "lenet"]
+RUNS = [*CLASSIFIERS, *CNNS, "stacked"]
+STAGES = [
+    "ingest", "weights", "features", "pca", "pixels", *(f"classifier@{n}" for n in CLASSIFIERS),
+    *(f"cnn@{n}" for n in CNNS), "stack@stacked", "sweep@learning_rate",
+    "comparison@logistic", "evaluate", "report",
+]  # fmt: skip
+FEW = {  # runs enough where a test is about what they are given
+    "classifiers.boosted": None, "classifiers.adam": None, "stacks.stacked.runs":
+    ["snn", "logistic"], "cnns": {}, "sweeps": {},
+}  # fmt: skip
+
+
+def test_repro_makes_everything_and_ends_with_the_table(made):
+    project, output = made
+    ran = stages_run(output)
+    assert sorted(ran) == sorted(STAGES)
+    table = output[output.index("95 % interval") :]
+    assert [name for name in RUNS if f"\n{name} " in table] == RUNS
+    assert "report: reports/index.html" in table
+    assert (project.folder / "reports/summary.txt").read_text("utf-8") in output
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
+    assert list(metrics) == RUNS
+    for scores in metrics.values():
+        assert scores["accuracy_low"] <= scores["accuracy"] <= scores["accuracy_high"]
+
+
+def test_second_repro_runs_nothing(project):
+    assert stages_run(project.run("dvc", "repro")) == []
+
+
+def test_forced_repro_is_byte_identical(project):
+    made = (
+        "data/images", "data/features", "data/components", "data/predictions", "models",
+        "reports/explanations",
+    )  # fmt: skip
+    before = project.digests(*made)
+    assert len(before) > 12
+    shutil.rmtree(project.folder / "data/features")  # otherwise kept
+    project.run("dvc", "repro", "--force", "evaluate")
+    assert project.digests(*made) == before
+
+
+def test_an_experiment_reruns_its_run_alone_and_shows_the_difference(project):
+    output = project.run("dvc", "exp", "run", "-S", "classifiers.snn.epochs=5")
+    based_on_it = ["stack@stacked", "sweep@learning_rate"]
+    assert sorted(stages_run(output)) == sorted(
+        ["classifier@snn", *based_on_it, "evaluate", "report"]
+    )
+    rows = [line.split() for line in project.run("dvc", "metrics", "diff").splitlines()[1:]]
+    assert rows
+    assert {row[1].split(".")[0] for row in rows} <= {"snn", "stacked"}
+    assert "epochs" in project.run("dvc", "params", "diff")
+    assert "snn.accuracy" in project.run("dvc", "exp", "show", "--csv")
+
+
+def test_an_added_entry_runs_alone_and_a_removed_one_leaves_the_results(project):
+    project.set(
+        **{
+            "classifiers.wide": {
+                "kind": "adam", "hidden": [32], "dropout": 0.1, "learning_rate": 1e-3,
+                "batch_size": 16, "epochs": 2, "clip": "none", "patience": 1,
+                "input": "features", "normalize": "zscore", "folds": "none", "threshold": 0.5,
+                "repeats": 1, "seed": 3,
+            }
+        }
+    )  # fmt: skip
+    last = ["stack@stacked", "evaluate", "report"]
+    assert stages_run(project.run("dvc", "repro")) == ["classifier@wide", *last]
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
+    assert list(metrics) == [*CLASSIFIERS, "wide", *CNNS, "stacked"]
+    assert metrics["wide"]["accuracy_sd"] == 0
+    assert "fold_accuracy" not in metrics["wide"]
+
+    project.set(**{"classifiers.boosted": None})
+    output = project.run("dvc", "repro", status=255)
+    assert "stacks.stacked.runs names 'boosted': classifiers has snn, adam, logistic" in output
+    project.set(**{"stacks.stacked.runs": ["snn", "adam"]})
+    assert stages_run(project.run("dvc", "repro")) == last
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
+    assert list(metrics) == ["snn", "adam", "logistic", "wide", *CNNS, "stacked"]
+    assert "boosted" not in (project.folder / "reports/per_class.csv").read_text()
+
+
+def test_plots_and_metrics_show_as_they_are(project):
+    plots = json.loads(project.run("dvc", "plots", "show", "--json"))
+    assert "errors" not in plots
+    charts = plots["data"]
+    loss = charts["loss"][0]["content"]
+    assert {row["run"] for row in loss["data"]["values"]} == {"snn", "boosted", "adam", *CNNS}
+    assert loss["encoding"]["color"]["field"] == "run"
+    assert {f"reports/confusion/{name}.csv" for name in RUNS} <= set(charts)
+    assert {"validation_accuracy", "f1_per_class", "explained_variance"} <= set(charts)
+    shown = json.loads(project.run("dvc", "metrics", "show", "--json"))
+    assert list(shown[""]["data"]["reports/metrics.json"]["data"]) == RUNS
+
+
+def test_no_pca_and_another_split_run_through(project):
+    project.set(**FEW, **{"pca.components": "none", "ingest.split.by": "artist"})
+    project.run("dvc", "repro")
+    table = pq.read_table(project.folder / "data/images", columns=["artist", "split"]).to_pandas()
+    assert table.groupby("artist")["split"].nunique().max() == 1
+    components = pq.read_schema(project.folder / "data/components/part-00000.parquet")
+    assert components.field("components").type.list_size == 1280
+    page = (project.folder / "reports/index.html").read_text("utf-8")
+    assert "without a PCA" in page
+    assert "split is by artist" in page
+
+
+def test_untrained_resnet50_runs_offline_and_the_page_says_so(project):
+    project.set(**FEW)
+    output = project.run(
+        "dvc", "exp", "run", "-S", "features.backbone=resnet50", "-S", "features.weights=random",
+        "-S", "features.layer=spatial",
+    )  # fmt: skip
+    assert "features: 144 x 100352 spatial" in output
+    assert stages_run(output)[-1] == "report"
+    page = (project.folder / "reports/index.html").read_text("utf-8")
+    assert "The features are untrained." in page
+    made_with_weights = project.run("git", "show", "HEAD:reports/metrics.json")
+    assert json.loads(made_with_weights).keys() == {*RUNS}
+
+
+def test_runs_on_pixels_their_stack_and_none_of_the_rest(project):
+    """Pictures as vectors, compared by SSIM and by a convolutional network; no sweep."""
+    both = {
+        "input": "pixels", "normalize": "none", "folds": 2, "threshold": 0.5, "repeats": 1,
+        "seed": 0,
+    }  # fmt: skip
+    network = {
+        "hidden": [8], "filters": [4, 4], "pooling": "max",
+        "dropout": 0.0, "init": "he", "batch_norm": True, "optimizer": "sgd", "momentum": 0.9,
+        "weight_decay": 0.0, "schedule": "exponential", "decay": 0.9, "decay_epochs": 1,
+        "learning_rate": 0.01, "batch_size": 16, "epochs": 2, "clip": "none", "patience": "none",
+    }  # fmt: skip
+    runs = {
+        "near": {"kind": "knn", "distance": "ssim", "n_neighbors": 3, **both},
+        "middle": {"kind": "nearest_centroid", "distance": "cosine", **both},
+    }
+    project.set(classifiers=runs, cnns={}, stacks={}, sweeps={}, comparisons={})
+    project.run("dvc", "repro")
+    assert 'id="training"' not in (project.folder / "reports/index.html").read_text("utf-8")
+    project.set(
+        classifiers={**runs, "conv": {"kind": "convnet", **network, **both}},
+        stacks={"all": {"runs": ["near", "middle", "conv"], "C": 1.0, "threshold": 0.5}},
+    )
+    output = project.run("dvc", "repro")
+    assert "stack all: validation accuracy" in output
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
+    assert list(metrics) == ["near", "middle", "conv", "all"]
+    table = pq.read_table(project.folder / "data/images", columns=["image", "image_id", "split"])
+    row = table.filter(pc.equal(table["split"], "test")).slice(0, 1).to_pylist()[0]
+    (project.folder / "a.jpg").write_bytes(row["image"]["bytes"])
+    shutil.rmtree(project.folder / "models/backbone.safetensors", ignore_errors=True)
+    for name, file in (("conv", "data/predictions/conv"), ("all", "data/stacked/all")):
+        shown = project.run("python", "-m", "pipeline.predict", "--run", name, "--json", "a.jpg")
+        test = read_predictions(project.folder / f"{file}.parquet", split="test")
+        scores = dict(zip(test.classes, test.scores[0][0], strict=True))
+        assert test.image_ids[0] == row["image_id"]
+        found = json.loads(shown)[0]["probabilities"]
+        assert found == pytest.approx(scores, abs=1e-3)
+
+
+def test_predict_refuses_a_run_of_other_components(project):
+    project.set(**{"pca.components": 10})
+    project.run("dvc", "repro", "pca")
+    picture = project.folder / "a.jpg"
+    table = pq.read_table(project.folder / "data/images", columns=["image"])
+    picture.write_bytes(table["image"][0].as_py()["bytes"])
+    output = project.run("python", "-m", "pipeline.predict", "--run", "snn", "a.jpg", status=2)
+    assert output.startswith("error: models/runs/snn.safetensors was trained on other components")
+    assert output.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "stage", "parts"),
+    [
+        ({"pca.components": 5000}, "pca", ["5000", "at most"]),
+        ({"features.backbone": "resnet5"}, "weights", ["resnet5", "resnet50"]),
+        ({"features.weights": "nothing.pth"}, "weights", ["nothing.pth", "packaged"]),
+        ({"classifiers.snn.epochs": "abc"}, "pca", ["classifiers.snn.epochs", "abc"]),
+        ({"classifiers.snn.epoch": 3}, "pca", ["classifiers.snn.epoch", "epochs"]),
+        ({"classifiers.snn.folds": 90}, "classifier@snn", ["folds is 90", "training pictures"]),
+        (
+            {"classifiers.snn.learning_rate": 1e30},
+            "classifier@snn",
+            ["classifiers.snn: ", "diverged"],
+        ),
+    ],
+)
+def test_a_mistake_is_one_line_and_loses_nothing(project, values, stage, parts):
+    before = project.digests("data", "models", "reports")
+    project.set(**values)
+    output = project.run(*project.command(stage), status=2)
+    assert output.startswith("error: ")
+    assert output.count("\n") == 1
+    for part in parts:
+        assert part in output
+    assert project.digests("data", "models", "reports") == before
+
+
+def test_a_truncated_shard_is_named(project):
+    shard = sorted((project.folder / "data/features").iterdir())[0]
+    data = shard.read_bytes()
+    shard.unlink()  # a link into the cache
+    shard.write_bytes(data[: len(data) // 2])
+    output = project.run(*project.command("pca"), status=2)
+    assert output.startswith(f"error: data/features/{shard.name} is damaged")
+    assert output.count("\n") == 1

@@ -1,0 +1,219 @@
+import json
+import unicodedata
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.ingest.sources.params import TableSource
+from pipeline.ingest.sources.table import table_pictures
+
+ROWS = [
+    {"file": "b/2.png", "style": "Cubism", "by": "Pablo", "part": "test"},
+    {"file": "a/1.png", "style": "Naïve Art", "by": "Frida", "part": "train"},
+    {"file": "a/3.png", "style": "007", "by": "", "part": ""},
+]
+FILES = {row["file"]: row["file"].encode() for row in ROWS}
+EXPECTED = [
+    ("a/1.png", ("Naïve Art",), "Frida", "train"),
+    ("a/3.png", ("007",), None, None),
+    ("b/2.png", ("Cubism",), "Pablo", "test"),
+]
+COLUMNS = {"image": "file", "labels": "style", "artist": "by", "split": "part"}
+
+
+def text(rows, ending):
+    """A table of `rows` as a file of this ending."""
+    frame = pd.DataFrame(rows)
+    if ending == "parquet":
+        return frame.to_parquet()
+    if ending == "jsonl":
+        lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+        return "\n".join([*lines, "", ""]).encode()
+    return frame.to_csv(index=False, sep="\t" if ending == "tsv" else ",").encode()
+
+
+def read(folder, table, **params):
+    source = TableSource(kind="table", file=table, **(COLUMNS | params))
+    return list(table_pictures(source, folder))
+
+
+def facts(pictures):
+    return [(p.path, p.labels, p.artist, p.split) for p in pictures]
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "jsonl", "parquet"])
+def test_paths_in_every_kind_of_table(write, ending):
+    """In the order of the paths, whatever the order of the rows."""
+    found = read(write({**FILES, f"t.{ending}": text(ROWS, ending)}), f"t.{ending}")
+    assert facts(found) == EXPECTED
+    assert [p.data.decode() for p in found] == [p.path for p in found]
+
+
+@pytest.mark.parametrize("archive", ["x.zip", "x.tar.gz"])
+def test_a_table_in_an_archive_or_beside_it(pack, write, archive):
+    inside = read(pack(archive, {**FILES, "t.csv": text(ROWS, "csv")}), "t.csv", archive=archive)
+    assert facts(inside) == EXPECTED
+    assert [p.data.decode() for p in inside] == [p.path for p in inside]
+    write({"other.jsonl": text(ROWS[:1], "jsonl")})
+    beside = read(pack(archive, FILES), "other.jsonl", archive=archive)
+    assert facts(beside) == EXPECTED[2:]
+
+
+def test_what_paths_are_relative_to(write):
+    files = {f"images/{name}": data for name, data in FILES.items()}
+    paths = ["images/a/1.png", "images/a/3.png", "images/b/2.png"]
+    metadata = text(ROWS, "csv")
+    root = write({**files, "images/metadata.csv": metadata, "tables/t.csv": metadata})
+    assert [p.path for p in read(root, "images/metadata.csv")] == paths  # as Hugging Face has it
+    assert [p.path for p in read(root, "tables/t.csv", root="images")] == paths
+    odd = [{**ROWS[0], "file": "./x/../b//2.png"}]
+    write({"images/odd.csv": text(odd, "csv")})
+    assert [p.path for p in read(root, "images/odd.csv")] == ["images/b/2.png"]
+
+
+def test_several_labels(write):
+    rows = [
+        {"file": "a/1.png", "style": "A; B;", "genre": ["Still Life", None], "n": 5},
+        {"file": "a/3.png", "style": "", "genre": ["C", "A"], "n": 6},
+        {"file": "b/2.png", "style": None, "genre": None, "n": 7},
+    ]
+    root = write({**FILES, "t.jsonl": text(rows, "jsonl"), "t.parquet": text(rows, "parquet")})
+    for table in ("t.jsonl", "t.parquet"):
+        params = {"artist": None, "split": None, "separator": ";"}
+        found = read(root, table, labels=["style", "genre", "n"], **params)
+        assert [p.labels for p in found] == [
+            ("A", "B", "Still Life", "5"),
+            ("C", "A", "6"),
+            ("7",),
+        ]
+
+
+def test_one_label_per_cell_unless_there_is_a_separator(write):
+    root = write({**FILES, "t.csv": b'file,style\na/1.png,"Naive, early"\n'})
+    columns = {"artist": None, "split": None}
+    assert read(root, "t.csv", **columns)[0].labels == ("Naive, early",)
+    assert read(root, "t.csv", separator=",", **columns)[0].labels == ("Naive", "early")
+
+
+def test_bytes_in_a_table(write):
+    cells = [
+        {"bytes": b"one", "path": "x/Frida_1.png"},
+        {"bytes": None, "path": "2.png"},
+        {"bytes": b"three", "path": None},
+    ]
+    rows = pa.table({"file": cells, "style": ["A", "B", "C"]})
+    plain = pa.table({"file": pa.array([b"one", None, b"three"]), "style": ["A", "B", "C"]})
+    root = write({})
+    pq.write_table(rows, root / "t.parquet", row_group_size=2)
+    pq.write_table(plain, root / "plain.parquet")
+    columns = {"artist": None, "split": None}
+    found = read(root, "t.parquet", **columns)
+    assert [p.data for p in found] == [b"one", b"", b"three"]
+    assert [p.labels for p in found] == [("A",), ("B",), ("C",)]
+    assert [p.path for p in found] == [
+        "t.parquet/00000/Frida_1.png",
+        "t.parquet/00001/2.png",
+        "t.parquet/00002",
+    ]
+    assert [p.data for p in read(root, "plain.parquet", **columns)] == [b"one", b"", b"three"]
+
+
+def test_a_table_of_bytes_in_an_archive(pack):
+    table = pd.DataFrame({"file": [b"1", b"2"], "style": ["A", "B"]}).to_parquet()
+    root = pack("x.zip", {"deep/t.parquet": table})
+    found = read(root, "deep/t.parquet", archive="x.zip", artist=None, split=None)
+    assert [(p.data, p.labels) for p in found] == [(b"1", ("A",)), (b"2", ("B",))]
+
+
+def test_unicode_forms(write):
+    """A table made on Linux beside files from macOS, and the other way about."""
+    split, whole = "Du\u0308rer", "D\u00fcrer"
+    files = {f"{split}/1.png": b"1", f"{whole}2/2.png": b"2"}
+    rows = [{"file": f"{whole}/1.png", "style": split}, {"file": f"{split}2/2.png", "style": whole}]
+    found = read(write({**files, "t.csv": text(rows, "csv")}), "t.csv", artist=None, split=None)
+    assert [p.data for p in found] == [b"1", b"2"]
+    assert {p.labels for p in found} == {(unicodedata.normalize("NFC", split),)}
+
+
+# ---------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize("key", ["image", "labels", "artist", "split"])
+def test_a_column_that_is_not_there(write, refused, key):
+    root = write({**FILES, "t.csv": text(ROWS, "csv")})
+    with refused(str(root / "t.csv"), "no column 'stile'", "it has: file, style, by, part"):
+        read(root, "t.csv", **{key: "stile"})
+
+
+def test_paths_that_do_not_exist(write, refused, tmp_path):
+    names = ["c/9.png", "/etc/passwd", "../x.png", "a", "", "x" * 300]
+    (tmp_path.parent / "x.png").write_bytes(b"outside")
+    rows = [*ROWS, *({**ROWS[0], "file": name} for name in names)]
+    root = write({**FILES, "t.csv": text(rows, "csv")})
+    first = "'c/9.png', '/etc/passwd', '../x.png', …"
+    with refused(str(root / "t.csv"), "names 6 files in file", str(root), first, "source.root"):
+        read(root, "t.csv")
+
+
+def test_duplicate_paths(write, refused):
+    rows = [*ROWS, {**ROWS[0], "style": "Other", "file": "./b/2.png"}]
+    root = write({**FILES, "t.csv": text(rows, "csv")})
+    with refused("lists 1 path more than once: 'b/2.png'", "keep one row", "source.separator"):
+        read(root, "t.csv")
+
+
+def test_a_row_without_a_label(write, refused):
+    rows = [*ROWS[:2], {**ROWS[2], "style": " "}]
+    root = write({**FILES, "t.csv": text(rows, "csv")})
+    with refused("row 3 of", "no label in style"):
+        read(root, "t.csv")
+
+
+def test_a_split_that_is_none(write, refused):
+    rows = [*ROWS[:2], {**ROWS[2], "part": "holdout"}]
+    root = write({**FILES, "t.csv": text(rows, "csv")})
+    with refused("row 3 of", "in the split 'holdout'", "allowed: train, training, val"):
+        read(root, "t.csv")
+
+
+def test_files_that_are_no_table(write, refused):
+    root = write(
+        {
+            "t.xlsx": b"x",
+            "bad.jsonl": b'{"file": "a/1.png"}\n[1]\n',
+            "worse.jsonl": b'{"file": \n',
+            "wide.csv": b"file,style\na/1.png,A,1\na/3.png,B,2\n",
+            "latin.jsonl": '{"file": "é"}'.encode("latin-1"),
+            "cut.parquet": text(ROWS, "parquet")[:-50],
+            "empty.csv": b"file,style,by,part\n",
+        }
+    )
+    with refused(str(root / "no.csv"), "is missing", "source.file"):
+        read(root, "no.csv")
+    with refused(str(root / "t.xlsx"), "must end in .csv, .tsv, .jsonl, .parquet"):
+        read(root, "t.xlsx")
+    with refused("bad.jsonl", "line 2 is no JSON object"):
+        read(root, "bad.jsonl")
+    with refused("worse.jsonl", "line 1 is no JSON object"):
+        read(root, "worse.jsonl")
+    with refused("wide.csv", "more cells than its header"):
+        read(root, "wide.csv")
+    for name in ("latin.jsonl", "cut.parquet"):
+        with refused(name, "cannot be read as a table"):
+            read(root, name)
+    with refused("empty.csv", "has no rows"):
+        read(root, "empty.csv")
+
+
+def test_parquet_that_is_damaged_further_on(write, refused):
+    root = write({})
+    images = [bytes([i]) * 20_000 for i in range(200)]
+    table = pa.table({"file": images, "style": [str(i) for i in range(200)]})
+    pq.write_table(table, root / "t.parquet", compression="none", use_dictionary=False)
+    data = bytearray((root / "t.parquet").read_bytes())
+    data[20_000 * 150 - 2 : 20_000 * 151 + 200] = b"\xff" * 20_202
+    (root / "t.parquet").write_bytes(data)
+    with refused("t.parquet", "cannot be read as a table"):
+        read(root, "t.parquet", artist=None, split=None)
