@@ -29,8 +29,7 @@ from pipeline.core.console import counted
 from pipeline.core.errors import UserError
 from pipeline.core.files import replacing, visible_files
 from pipeline.features.extraction import Execution, Extractor
-from pipeline.pca.decomposition import StreamingPCA
-from pipeline.pca.files import load_pca
+from pipeline.pca.files import Projection, load_pca
 from pipeline.pixels.decoding import decode_pixels
 from pipeline.stacks.stacking import Stack
 
@@ -63,7 +62,7 @@ class FromBackbone:
         pca, extraction = load_pca(models / "pca.safetensors")
         if extraction["digest"] != backbone.recipe.digest:
             raise UserError(f"{models}/pca belongs to another backbone: run `dvc repro`")
-        self.pca: StreamingPCA | None = pca if kind == "components" else None
+        self.pca: Projection | None = pca if kind == "components" else None
         digest = extraction.pop("components_digest")
         self.provenance = (
             {"components_digest": digest} if kind == "components" else {"features": extraction}
@@ -83,7 +82,7 @@ class FromBackbone:
 
     def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[Any]:
         features = self._extractor.forward(torch.from_numpy(prepared))
-        return features.astype(np.float32) if self.pca is None else self.pca.transform(features)
+        return features.astype(np.float32) if self.pca is None else self.pca(features)
 
 
 class FromPixels:

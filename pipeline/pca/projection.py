@@ -17,13 +17,14 @@ from pipeline.compute.parallel import ordered_map
 from pipeline.core.errors import UserError
 from pipeline.core.files import replacing, temporary_name
 from pipeline.core.parquet import Shards, read_rows, write_shard
-from pipeline.pca.decomposition import StreamingPCA
+from pipeline.pca.decomposition import fit_components
+from pipeline.pca.files import Projection
 from pipeline.pca.params import Pca
 
 AHEAD = 3  # shards that are read in threads while one is worked on
 
 
-def fit(images: Shards, features: VectorStore, params: Pca, world: World) -> StreamingPCA | None:
+def fit(images: Shards, features: VectorStore, params: Pca, world: World) -> Projection | None:
     """The PCA of the training pictures; None for `components: none`.
 
     Errors: `UserError` when there are more components than training pictures or features.
@@ -50,10 +51,8 @@ def fit(images: Shards, features: VectorStore, params: Pca, world: World) -> Str
         return (block for block in ordered_map(training, paths, ahead=AHEAD) if len(block))
 
     nothing = np.empty((0, features.dimension), np.float16)
-    pca = StreamingPCA(
-        params.components, whiten=params.whiten, sample=sample, random_state=params.seed
-    )
-    return pca.fit_stream(blocks, world=world)
+    found = fit_components(blocks, params.components, sample=sample, seed=params.seed, world=world)
+    return Projection(found, params.whiten)
 
 
 def training_ids(path: Path) -> tuple[list[str], NDArray[np.intp]]:
@@ -65,7 +64,7 @@ def training_ids(path: Path) -> tuple[list[str], NDArray[np.intp]]:
 def project(
     images: Shards,
     features: VectorStore,
-    pca: StreamingPCA | None,
+    projection: Projection | None,
     schema: pa.Schema,
     folder: Path,
     *,
@@ -78,7 +77,7 @@ def project(
         return path.name, rows, features.read(rows["image_id"].to_pylist())
 
     for name, rows, vectors in ordered_map(read, world.share(images.paths), ahead=AHEAD):
-        components = vectors.astype(np.float32) if pca is None else pca.transform(vectors)
+        components = vectors.astype(np.float32) if projection is None else projection(vectors)
         write_shard(folder / name, schema, [component_rows(rows, components, schema)])
 
 

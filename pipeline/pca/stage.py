@@ -14,8 +14,7 @@ from pipeline.compute.parallel import cores
 from pipeline.core.console import counted
 from pipeline.core.files import write_csv
 from pipeline.core.parquet import Shards
-from pipeline.pca.decomposition import StreamingPCA
-from pipeline.pca.files import components_digest, save_pca
+from pipeline.pca.files import Projection, components_digest, save_pca
 from pipeline.pca.params import Pca
 from pipeline.pca.projection import fit, project, replacing_together
 
@@ -31,7 +30,7 @@ def pca(params: Pca) -> str | None:
         print(f"pca {world.rank}/{world.size}: idle, {shards} for {world.size} processes")
     with world.connected():
         fitted = fit(pictures, features, params, world)
-        length = features.dimension if fitted is None else fitted.n_components_
+        length = features.dimension if fitted is None else len(fitted.components.components)
         digest = components_digest(fitted, **features.provenance)
         schema = components_schema(
             length, classes=pictures.metadata["classes"], components_digest=digest
@@ -49,9 +48,11 @@ def pca(params: Pca) -> str | None:
     return f"pca: {length} components hold {share:.1%} of the training pictures' variance"
 
 
-def explained_variance(pca: StreamingPCA | None) -> pd.DataFrame:
+def explained_variance(projection: Projection | None) -> pd.DataFrame:
     """Columns component (from 1), ratio, cumulative; no rows without a PCA."""
-    ratios = np.empty(0) if pca is None else pca.explained_variance_ratio_.astype(float)
+    ratios = np.empty(0)
+    if projection is not None:
+        ratios = projection.components.explained_variance_ratio.astype(float)
     numbers = np.arange(1, len(ratios) + 1)
     table = {"component": numbers, "ratio": ratios, "cumulative": ratios.cumsum()}
     return pd.DataFrame(table).round(6)

@@ -17,7 +17,7 @@ from pipeline.artifacts.images import images_schema
 from pipeline.artifacts.vectors import VectorStore
 from pipeline.compute.distributed import World
 from pipeline.core.parquet import Shards, from_column, read_rows, shard_ids, write_shards
-from pipeline.pca.decomposition import StreamingPCA
+from pipeline.pca.estimator import StreamingPCA
 from pipeline.pca.files import load_pca
 from pipeline.pca.params import Pca
 from pipeline.pca.stage import explained_variance, fit, project
