@@ -48,6 +48,18 @@ class VectorStore:
         """What lies in `folder`. Errors: `UserError` as `Shards`."""
         return cls(folder, Shards(folder).schema)
 
+    @classmethod
+    def found(cls, provenance: dict[str, Any], folder: Path = PATH) -> VectorStore | None:
+        """The store of vectors of this provenance, if one is there and says their dimension."""
+        wanted = _provenance(with_metadata(pa.schema([]), **provenance))
+        for path in sorted(folder.glob("part-*.parquet")):
+            with suppress(OSError, pa.ArrowException, ValueError, KeyError):
+                schema = pq.read_schema(path)
+                if _provenance(schema) == wanted:
+                    dimension = schema.field("features").type.byte_width // 2
+                    return cls.of(dimension, provenance, folder)
+        return None
+
     @property
     def provenance(self) -> dict[str, Any]:
         """All that decides the vectors: of which weights, layer and preparation."""

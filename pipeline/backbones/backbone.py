@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-import timm
 import torch
 from torch import Tensor, nn
 
+from pipeline.backbones.recipe import Recipe
+from pipeline.core.digests import digest
 from pipeline.core.errors import UserError
 from pipeline.core.tensors import loading_model, save_model
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What is known of a backbone beside its tensors.
-
-    input_size: side of the square input, pixels; crop_pct: its share of the shorter side when the
-    weights' own evaluation cut it from the middle; mean, std: of RGB in 0..1; trained_on: in words;
-    weights: as in `features.weights`; digest: SHA-256 of names and tensors, 16 hex digits.
-    """
-
-    name: str
-    weights: str
-    trained_on: str
-    input_size: int
-    crop_pct: float
-    interpolation: str  # bilinear | bicubic
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    digest: str
 
 
 class Backbone:
@@ -60,27 +40,27 @@ class Backbone:
 
     def save(self, path: Path) -> None:
         """Write the tensors to `path` (safetensors) and the recipe beside it (.json)."""
-        tensors = _contiguous(self.trunk.state_dict())
-        save_model(path, {k: v.numpy() for k, v in tensors.items()}, **asdict(self.recipe))
+        tensors = self.trunk.state_dict()
+        arrays = {name: tensor.cpu().contiguous().numpy() for name, tensor in tensors.items()}
+        save_model(path, arrays, **asdict(self.recipe))
 
     @classmethod
     def load(cls, path: Path) -> Backbone:
         """Read what `save` wrote. Errors: `UserError` when a file is missing or damaged."""
+        import timm  # its models take two seconds beside torch
+
         with loading_model(path) as (tensors, stored):
-            stored["mean"], stored["std"] = tuple(stored["mean"]), tuple(stored["std"])
-            recipe = Recipe(**stored)
+            recipe = Recipe.of(stored)
             trunk = timm.create_model(recipe.name, pretrained=False, num_classes=0)
             trunk.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()})
             return cls(trunk, recipe)
 
 
-def _contiguous(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}
-
-
-def _digest(state: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
-    for key, tensor in sorted(_contiguous(state).items()):
-        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
+def tensors_digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of names and tensors, 16 hex digits."""
+    parts = []
+    for key, tensor in sorted(state.items()):
+        parts.append(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        values = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
+        parts.append(values.numpy().tobytes())
+    return digest(*parts)

@@ -20,7 +20,8 @@ from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
 from torchvision.models import ResNet50_Weights, WeightsEnum
 
-from pipeline.backbones.backbone import Backbone, Recipe, _digest
+from pipeline.backbones.backbone import Backbone, tensors_digest
+from pipeline.backbones.recipe import Recipe
 from pipeline.core.errors import UserError
 
 PACKAGED = "tf_efficientnet_lite0"
@@ -71,7 +72,7 @@ def make_backbone(
         interpolation="bilinear" if name == "resnet50" else config["interpolation"],
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
-        digest=_digest(trunk.state_dict()),
+        digest=tensors_digest(trunk.state_dict()),
     )
     return Backbone(trunk, recipe)
 

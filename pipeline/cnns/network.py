@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -19,7 +18,7 @@ from pipeline.cnns.inputs import Pictures, as_input
 from pipeline.cnns.params import CnnRun
 from pipeline.cnns.standardization import StandardizePicture, StandardizeSet
 from pipeline.cnns.training import Phase, probabilities
-from pipeline.cnns.transfer import TransferNetwork, Trunk, _transfer, _trunk
+from pipeline.cnns.transfer import TransferNetwork, Trunk, make_trunk, rebuild_trunk, with_head
 from pipeline.compute.devices import choose_precision
 from pipeline.core.errors import UserError
 from pipeline.core.tensors import loading_model, save_model
@@ -49,10 +48,10 @@ def make_network(
         raise UserError(
             f"{run.architecture.backbone} sees RGB, pixels.colour is grey: set pixels.colour: rgb"
         )
-    trunk, made = _trunk(run.architecture, pretrained_dir, seed)
+    trunk, made = make_trunk(run.architecture, pretrained_dir, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _transfer(made, trunk, classes, run.architecture.dropout), trunk
+        return with_head(made, trunk, classes, run.architecture.dropout), trunk
 
 
 def _whiten(network: nn.Module, standardize: nn.Module, training: Pictures) -> None:
@@ -81,8 +80,7 @@ def rebuild(
             network,
         )
     assert trunk is not None
-    made = timm.create_model(trunk.name, pretrained=False, num_classes=0)
-    return _transfer(made, trunk, classes, run.architecture.dropout)
+    return with_head(rebuild_trunk(trunk), trunk, classes, run.architecture.dropout)
 
 
 def phases(run: CnnRun, network: nn.Sequential) -> list[Phase]:

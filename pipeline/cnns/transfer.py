@@ -68,7 +68,8 @@ class Trunk:
     digest: str  # of its weights
 
 
-def _trunk(transfer: Transfer, pretrained_dir: Path, seed: int) -> tuple[Trunk, nn.Module]:
+def make_trunk(transfer: Transfer, pretrained_dir: Path, seed: int) -> tuple[Trunk, nn.Module]:
+    """The trunk with its weights, and what is known of it. Errors: `UserError`."""
     backbone = make_backbone(
         transfer.backbone, transfer.weights, pretrained_dir=pretrained_dir, seed=seed,
         section="architecture",
@@ -87,7 +88,16 @@ def _trunk(transfer: Transfer, pretrained_dir: Path, seed: int) -> tuple[Trunk, 
     return facts, backbone.trunk
 
 
-def _transfer(made: nn.Module, trunk: Trunk, classes: int, dropout: float) -> nn.Sequential:
+def rebuild_trunk(trunk: Trunk) -> nn.Module:
+    """The trunk, its weights to be loaded."""
+    import timm  # its models take two seconds beside torch
+
+    made: nn.Module = timm.create_model(trunk.name, pretrained=False, num_classes=0)
+    return made
+
+
+def with_head(made: nn.Module, trunk: Trunk, classes: int, dropout: float) -> nn.Sequential:
+    """Standardisation as the trunk wants it, the trunk `made`, and a new head."""
     network = TransferNetwork(
         made, size=trunk.size, width=trunk.width, classes=classes, dropout=dropout
     )

@@ -28,11 +28,6 @@ def save_model(path: Path, tensors: Mapping[str, NDArray[Any]], **stored: Any) -
     write_json(path.with_suffix(".json"), stored)
 
 
-def megabytes(path: Path) -> float:
-    """The size of the tensors that `save_model` wrote, 10^6 bytes."""
-    return round(path.stat().st_size / 1e6, 3)
-
-
 def read_tensor(path: Path, name: str) -> NDArray[Any]:
     """One of the tensors that `save_model` wrote. Errors: `UserError`."""
     try:
@@ -44,16 +39,22 @@ def read_tensor(path: Path, name: str) -> NDArray[Any]:
 
 
 @contextmanager
-def loading_model(path: Path) -> Iterator[tuple[Tensors, dict[str, Any]]]:
-    """What `save_model` wrote, to make the model of within the block.
+def loading_json(path: Path) -> Iterator[dict[str, Any]]:
+    """What stands beside the tensors of `path`, to make sense of within the block.
 
     Errors: `UserError` when a file is missing or damaged, or the block cannot make sense of them.
     """
     try:
-        stored = json.loads(path.with_suffix(".json").read_text("utf-8"))
-        yield safetensors.numpy.load_file(path), stored
+        yield json.loads(path.with_suffix(".json").read_text("utf-8"))
     except (
         OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError,
     ) as error:  # fmt: skip
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(f"{path} cannot be loaded ({reason}): run `dvc repro`") from None
+
+
+@contextmanager
+def loading_model(path: Path) -> Iterator[tuple[Tensors, dict[str, Any]]]:
+    """The tensors too, with the same errors."""
+    with loading_json(path) as stored:
+        yield safetensors.numpy.load_file(path), stored

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -20,13 +20,10 @@ from pipeline.compute.parallel import cores, ordered_map
 from pipeline.core.errors import UserError
 from pipeline.features.inference import Inference, Layer
 from pipeline.features.preparation import Preparation, Resize
+from pipeline.features.provenance import provenance
 
 T = TypeVar("T")
 
-# Of a recipe, what decides the vectors.
-DECISIVE = ("name", "digest", "input_size", "crop_pct", "interpolation", "mean", "std")
-
-REVISION = 1  # raise it when a change of the code changes vectors: those kept are computed anew
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 CPU_BATCH, CUDA_BATCH = 16, 256  # pictures per forward pass, of one thread and of a GPU
 
@@ -76,15 +73,14 @@ class Extractor:
         else:
             self.batch_size = execution.batch_size
         dtype = choose_precision(precision, self.device)
-        self.provenance: dict[str, Any] = {  # all that decides which vectors come out
-            "revision": REVISION,
-            **{key: getattr(backbone.recipe, key) for key in DECISIVE},
-            "layer": layer,
-            "resize": resize,
-            "scaled_decoding": scaled_decoding,
-            "decoder": execution.decoder,
-            "precision": str(dtype).removeprefix("torch."),
-        }
+        self.provenance = provenance(
+            backbone.recipe,
+            layer=layer,
+            resize=resize,
+            scaled_decoding=scaled_decoding,
+            decoder=execution.decoder,
+            dtype=dtype,
+        )
         self._source = f"{backbone.recipe.name} ({backbone.recipe.weights})"
         self._preparation = Preparation(backbone.recipe, resize, scaled_decoding)
         self._inference = Inference(backbone, layer=layer, device=self.device, precision=dtype)

@@ -117,7 +117,7 @@ def compute(work: Plan, extractor: Extractor) -> Iterator[NDArray[np.float16]]:
 
 
 def extract(work: Plan, store: VectorStore, extractor: Extractor, *, what: str) -> None:
-    """Compute, assemble and write; at the end remove what does not belong there.
+    """Compute, assemble and write, then `tidy`.
 
     Shards are written in threads of their own, no more than one of them waiting.
     """
@@ -130,7 +130,14 @@ def extract(work: Plan, store: VectorStore, extractor: Extractor, *, what: str) 
 
     for _ in ordered_map(write, shards, pool=writers, ahead=extractor.writers + 1):
         pass
-    # Of several processes the last one finds all there; before, what is no shard may become one.
+    tidy(work, store)
+
+
+def tidy(work: Plan, store: VectorStore) -> None:
+    """Remove what does not belong there.
+
+    Of several processes the last one finds all there; before, what is no shard may become one.
+    """
     if all(store.holds(name) for name in work.names):
         for path in store.others(work.names):
             path.unlink(missing_ok=True)

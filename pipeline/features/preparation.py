@@ -12,9 +12,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torchvision.io import ImageReadMode, decode_jpeg
 
-from pipeline.backbones.backbone import Recipe
+from pipeline.backbones.recipe import Recipe
 from pipeline.compute.pictures import decode_rgb, is_plain_jpeg
 
 Resize = Literal["squash", "crop"]
@@ -86,6 +85,8 @@ class Preparation:
 
 def _decode(jpegs: Sequence[bytes], device: torch.device) -> list[Tensor | None]:
     """Each (3, H, W) uint8 on `device`, or None where its decoder refuses."""
+    from torchvision.io import ImageReadMode, decode_jpeg  # takes a second
+
     encoded = [torch.frombuffer(bytearray(data), dtype=torch.uint8) for data in jpegs]
     if not encoded:
         return []

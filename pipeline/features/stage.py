@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from pipeline.artifacts import images, models
 from pipeline.artifacts.vectors import VectorStore
 from pipeline.backbones.backbone import Backbone
-from pipeline.compute.devices import choose_device
+from pipeline.backbones.recipe import Recipe
+from pipeline.compute.devices import choose_device, choose_precision
 from pipeline.compute.distributed import World
 from pipeline.compute.parallel import cores
 from pipeline.core.console import counted
 from pipeline.core.parquet import Shards
 from pipeline.features.extraction import Execution, Extractor
-from pipeline.features.missing import extract, plan
+from pipeline.features.missing import extract, plan, tidy
 from pipeline.features.params import Features
+from pipeline.features.provenance import provenance
 
 
 def features(params: Features, *, share: str | None) -> str:
     """Compute the vectors that are missing, or of them the I-th of N shares, `share` I/N; returns
-    what was done. Errors: `UserError`."""
+    what was done. Errors: `UserError`.
+
+    The backbone is loaded only where there is something to do: it takes seconds.
+    """
     world = World.parse(share) if share else World.from_env()
     what = "features" if world.size == 1 else f"features {world.rank}/{world.size}"
     pictures = Shards(images.PATH)
+    found = VectorStore.found(wanted(params, world))
+    work = plan(pictures, found, world) if found is not None else None
+    if found is not None and work is not None and not work.missing:
+        tidy(work, found)
+        if not work.pictures:
+            return idle(what, pictures, world)
+        return f"{what}: {work.pictures} x {found.dimension} {params.layer}, 0 computed"
     extractor = make_extractor(Backbone.load(models.BACKBONE), params, world)
     store = VectorStore.of(extractor.dimension, extractor.provenance)
     work = plan(pictures, store, world)
@@ -31,10 +44,28 @@ def features(params: Features, *, share: str | None) -> str:
     extract(work, store, extractor, what=what)
     seconds = time.perf_counter() - start
     if not work.pictures:
-        return f"{what}: idle, {counted(len(pictures.paths), 'shard')} for {world.size} processes"
+        return idle(what, pictures, world)
     return (
-        f"{what}: {work.pictures} x {store.dimension} {extractor.provenance['layer']}, {work.new} "
+        f"{what}: {work.pictures} x {store.dimension} {params.layer}, {work.new} "
         f"computed in {seconds:.1f} s ({work.new / seconds:.0f}/s) on {extractor.mode}"
+    )
+
+
+def idle(what: str, pictures: Shards, world: World) -> str:
+    """Of a process that has no share."""
+    return f"{what}: idle, {counted(len(pictures.paths), 'shard')} for {world.size} processes"
+
+
+def wanted(params: Features, world: World) -> dict[str, Any]:
+    """The provenance of the vectors that `params` ask for."""
+    device = choose_device(params.device, local_rank=world.local_rank)
+    return provenance(
+        Recipe.load(models.BACKBONE),
+        layer=params.layer,
+        resize=params.resize,
+        scaled_decoding=params.scaled_decoding,
+        decoder=params.decoder,
+        dtype=choose_precision(params.precision, device),
     )
 
 

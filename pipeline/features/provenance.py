@@ -1,0 +1,35 @@
+"""All that decides which vectors come out: vectors are kept for as long as it stays the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from pipeline.backbones.recipe import Recipe
+
+# Of a recipe, what decides the vectors.
+DECISIVE = ("name", "digest", "input_size", "crop_pct", "interpolation", "mean", "std")
+
+REVISION = 1  # raise it when a change of the code changes vectors: those kept are computed anew
+
+
+def provenance(
+    recipe: Recipe,
+    *,
+    layer: str,
+    resize: str,
+    scaled_decoding: bool,
+    decoder: str,
+    dtype: torch.dtype,
+) -> dict[str, Any]:
+    """As the vectors' metadata hold it."""
+    return {
+        "revision": REVISION,
+        **{key: getattr(recipe, key) for key in DECISIVE},
+        "layer": layer,
+        "resize": resize,
+        "scaled_decoding": scaled_decoding,
+        "decoder": decoder,
+        "precision": str(dtype).removeprefix("torch."),
+    }
