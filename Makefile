@@ -1,20 +1,31 @@
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
+QUICK := not (process or slow or browser or presets)
 
-.PHONY: repro test check lock
+.PHONY: repro test test-all quick check docs lock
 
 repro: .venv/installed  ## run the pipeline
 	dvc repro
 	@cat reports/summary.txt
 
-test: check
+test: check  ## format, lint, types, layers, tests
+	pytest
 
-check: .venv/installed  ## format, lint, types, tests
+test-all: check  ## the same with every preset from end to end
+	pytest -m ""
+
+quick: check  ## the same with the fast tests alone, within a minute
+	pytest -m "$(QUICK)"
+
+check: .venv/installed  ## format, lint, types, layers
 	ruff format --check .
 	ruff check .
 	mypy pipeline
-	pytest
+	lint-imports --no-logo
+
+docs: .venv/installed  ## write the pages that follow from schemas and registries
+	python -m pipeline.reference
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -4,18 +4,16 @@
     ingest ─┴─ pixels ─┬───────┴─ sweep@NAME, comparison@NAME ───┤
                        └─ cnn@NAME ──────────────────────────────┘
 
-`dvc.yaml` holds the paths, `params.yaml` the knobs. To read the code, follow the data:
-`sources/`, `ingestion.py` and `spool.py` (pictures), `selection.py`, `splitting.py`, `audit.py`
-with `findings.py` and `hashing.py` (what is wrong with them), `backbones.py`; `preparation.py`,
-`inference.py`, `extraction.py`, `vectors.py` and `incremental.py` (features: pictures made ready, a
-fast network, both in step, what is kept, what is missing); `decomposition.py` and `rows.py`
-(components), `pixels.py`, `inputs.py` (what classifiers see); `estimator.py` (what they share),
-`nn/`, `neighbors.py` with `similarity.py`, `logistic.py`, and `runs.py` (classifiers), `folds.py`,
-`stacking.py`, `sweeps.py`, `comparison.py`; `cnns/`, `networks.py`, `augmentation.py`,
-`schedules.py`, `training.py`, `checkpoints.py` and `explanations.py` (PyTorch networks on pixels);
-`accuracy.py`, `metrics.py` and `intervals.py` (scores), `charts.py` and `page.html.jinja` (the
-page).
-`presets.py` and `tiny.py` put a published experiment into `params.yaml`.
-`stages/` calls them, one file per stage; `tables.py` is what lies between two stages,
-`distributed.py` what lies between processes.
+A section of `params.yaml` is a folder here, a stage of `dvc.yaml` and a folder of `tests`. In the
+folder, `params.py` says what the section may hold, `stage.py` what the stage reads, calls and
+writes; the rest is the library that only it uses. Two things are otherwise: section `features`
+feeds two stages, `weights` in `backbones` and `features`; `launcher` feeds none.
+
+Two stages know nothing of each other but the files between them, which have a module each in
+`artifacts`. Below these lie `measure`, `compute` and `core`, which knows nothing of the others;
+`nn` holds neural networks in NumPy and knows arrays alone. `classifiers` and `backbones` are used
+by other stages too.
+
+`python -m pipeline STAGE [NAME]` runs a stage, `python -m pipeline.params` checks params.yaml,
+`python -m pipeline.predict` takes new pictures, `python -m pipeline.presets` published experiments.
 """

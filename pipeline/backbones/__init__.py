@@ -1,1 +1,6 @@
-"""."""
+"""Stage `weights`: the frozen backbone and where its weights come from.
+
+Reads `models/pretrained`, writes `models/backbone`. `recipe` is what is known of a backbone beside
+its tensors, `backbone` the network, `weights` its origins: packaged, downloaded, random or a file.
+Its parameters are `backbone`, `weights` and `seed` of section `features`.
+"""

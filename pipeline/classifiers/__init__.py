@@ -1,1 +1,7 @@
-"""."""
+"""Stage `classifier`: one run of section `classifiers`, all its trainings.
+
+Reads `data/images` and what the run's `input` names; writes predictions, model, history and
+training of the run. Reading order: `params` (the kinds of runs), `estimator` (what all classifiers
+share), `network`, `perceptrons`, `convnet` and `boosting` (of `pipeline.nn`), `neighbors` with
+`similarity`, `logistic`; then `inputs`, `runs` (one training), `folds`, `repeats` (all of a run).
+"""

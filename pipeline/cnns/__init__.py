@@ -1,8 +1,7 @@
-"""Networks for pictures in PyTorch: (N, channels, size, size) float -> logits (N, classes).
+"""Stage `cnn`: one run of section `cnns`, a PyTorch network on pixels.
 
-Reading order: `perceptrons` (no convolutions), `small` (two and three convolutions), `lenet` and
-`alexnet` (the classics), `vgg` (deeper), `resnets` (identity shortcuts), `wide` (wider, not
-deeper), `bottlenecks` (ResNet-29 and ResNet-50), `mobilenet` (depthwise convolutions), `ready`
-(those of torchvision), `initialization` (where all of them start), `registry` (a name -> one of
-them).
+Reads `data/images`, `data/pixels` and, for a transfer, `models/pretrained`; writes predictions,
+model, history, training and explanations of the run. Reading order: `architectures`,
+`standardization`, `transfer` and `network` (what is trained), `inputs`, `augmentation`, `schedules`
+and `optimization` (how), `training`, `checkpoints`, `repeats`, `explanations`.
 """
