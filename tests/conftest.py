@@ -11,27 +11,39 @@ from contextlib import contextmanager
 os.environ |= {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 
 import numpy as np
+import processes
 import pytest
 from filelock import FileLock
 from PIL import Image
 from project import Project
 
+from pipeline.artifacts import audits, images
 from pipeline.core.errors import UserError
 from pipeline.core.parquet import Shards
 from pipeline.ingest.params import Ingest
 from pipeline.ingest.stage import ingest
 
 
+PROJECT = {"made", "project", "made_project_copy"}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What one process takes as a whole: a file, for its fixtures, and all that looks at `made`.
-
-    A test with a project of its own goes to any process.
-    """
+    """What one process takes as a whole: a file, for its fixtures; what changes a copy of `made` of
+    its own goes to any. And the marker of what starts processes."""
     for item in items:
         if "project" not in item.fixturenames:
-            group = "made" if "made" in item.fixturenames else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(group))
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+        if PROJECT & {*item.fixturenames} or _uses(item.module, processes):
+            item.add_marker("process")
+
+
+def _uses(module, other):
+    """Whether a test module imports `other` or something of it."""
+    return any(
+        value is other or getattr(value, "__module__", None) == other.__name__
+        for value in vars(module).values()
+    )
 
 
 @pytest.fixture
@@ -119,17 +131,24 @@ def ingest_params():
 
 
 @pytest.fixture
-def ingested(tmp_path, ingest_params):
-    """Run the stage's function on a folder -> (rows by path, rejected rows, summary)."""
+def ingested(tmp_path, ingest_params, monkeypatch):
+    """Run the stage's function on a folder, in tmp_path/out -> (rows by path, rejected rows, what
+    it says)."""
 
     def run(root, **params):
         out = tmp_path / "out"
-        files = [out / "images", out / "rejected.csv", out / "audit.json", out / "audit"]
-        summary = ingest(ingest_params(root, **params), *files)
-        assert sorted(out.iterdir()) == sorted(files)
-        shards = Shards(out / "images")
+        out.mkdir(exist_ok=True)
+        monkeypatch.chdir(out)
+        said = ingest(ingest_params(root, **params))
+        assert sorted(map(str, (out / "data").iterdir())) == [
+            str(out / path) for path in (images.PATH, audits.REJECTED)
+        ]
+        assert sorted((out / "reports").iterdir()) == [
+            out / path for path in (audits.TABLES, audits.SUMMARY)
+        ]
+        shards = Shards(images.PATH)
         rows = {row["image"]["path"]: row for row in shards.read(shards.schema.names).to_pylist()}
-        return rows, csv_rows(out / "rejected.csv"), summary
+        return rows, csv_rows(audits.REJECTED), said
 
     return run
 
@@ -139,8 +158,9 @@ def audited(tmp_path):
     """The audit that `ingested` left -> (audit.json, name of a CSV file -> its rows)."""
 
     def read():
-        tables = {f.stem: csv_rows(f) for f in (tmp_path / "out" / "audit").iterdir()}
-        return json.loads((tmp_path / "out" / "audit.json").read_text("utf-8")), tables
+        out = tmp_path / "out"
+        tables = {f.stem: csv_rows(f) for f in (out / audits.TABLES).iterdir()}
+        return json.loads((out / audits.SUMMARY).read_text("utf-8")), tables
 
     return read
 

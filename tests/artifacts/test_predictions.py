@@ -9,8 +9,9 @@ from pipeline.artifacts.predictions import (
     read_folds,
     read_held_out,
     read_predictions,
-    write_predictions,
 )
+from pipeline.core.parquet import write_file
+from pipeline.measure.accuracy import hits
 
 CLASSES = ["Cubism", "Naïve Art", "Pop Art"]
 LABELS = [["Cubism"], ["Pop Art", "Cubism"], ["Naïve Art"], ["Pop Art"], ["Cubism"]]
@@ -26,16 +27,8 @@ def scores():
 def path(tmp_path, scores):
     rows = pa.table({"image_id": list("vwxyz"), "labels": LABELS, "split": SPLITS, "more": [0] * 5})
     table = predictions_table(rows, scores, classes=CLASSES, multilabel=True)
-    write_predictions(tmp_path / "new" / "snn.parquet", table)
+    write_file(tmp_path / "new" / "snn.parquet", table)
     return tmp_path / "new" / "snn.parquet"
-
-
-def test_one_hot():
-    found = one_hot(LABELS, CLASSES)
-    assert found.tolist() == [[1, 0, 0], [1, 0, 1], [0, 1, 0], [0, 0, 1], [1, 0, 0]]
-    assert one_hot([], CLASSES).shape == (0, 3)
-    with pytest.raises(KeyError, match="Dada"):
-        one_hot([["Dada"]], CLASSES)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +41,7 @@ def test_round_trip(path, scores, split, rows, ids):
     np.testing.assert_array_equal(found.scores, scores[:, rows])
     np.testing.assert_array_equal(found.targets, one_hot(LABELS, CLASSES)[rows])
     assert (found.classes, found.multilabel) == (CLASSES, True)
+    np.testing.assert_array_equal(found.hits, hits(found.scores, found.targets))
 
 
 def test_the_columns(path, scores):
@@ -76,7 +70,7 @@ def test_out_of_fold_scores(tmp_path, scores):
         predictions_table(held_out, scores, **facts),
         predictions_table(training, scores[:1], **facts, folds=folds),
     ]
-    write_predictions(tmp_path / "a.parquet", pa.concat_tables(tables))
+    write_file(tmp_path / "a.parquet", pa.concat_tables(tables))
     found = read_predictions(tmp_path / "a.parquet", split="train")
     np.testing.assert_array_equal(found.scores, scores[:1])
     parts = read_folds(tmp_path / "a.parquet")

@@ -12,7 +12,7 @@ VECTORS = np.arange(12, dtype=np.float16).reshape(3, 4)
 
 @pytest.fixture
 def store(tmp_path):
-    return VectorStore.of(tmp_path / "features", 4, {"layer": "pooled", "digest": "1"})
+    return VectorStore.of(4, {"layer": "pooled", "digest": "1"}, tmp_path / "features")
 
 
 def holds(store, image_ids):
@@ -42,7 +42,7 @@ def test_other_pictures_or_another_order_are_another_shard(store):
 )
 def test_another_provenance_or_dimension_does_not_hold(store, refused, dimension, provenance):
     store.write(IDS, VECTORS, mode="cpu")
-    other = VectorStore.of(store.folder, dimension, provenance)
+    other = VectorStore.of(dimension, provenance, store.folder)
     assert not holds(other, IDS)
     with refused(str(store.path(IDS)), "comes from another run", "delete it"):
         other.read(IDS)
@@ -74,10 +74,10 @@ def test_a_missing_shard_is_named(store, refused):
 def test_shards_of_other_names(store):
     store.write(IDS, VECTORS, mode="cpu")
     store.write(["x"], VECTORS[:1], mode="cpu")
-    VectorStore.of(store.folder, 4, {"layer": "spatial"}).write(["y"], VECTORS[:1], mode="cpu")
+    VectorStore.of(4, {"layer": "spatial"}, store.folder).write(["y"], VECTORS[:1], mode="cpu")
     (store.folder / ".part-0.parquet.tmp").write_bytes(b"half")
     (store.folder / "part-0.parquet").write_bytes(b"garbage")
     others = set(store.others({store.path(IDS).name}))
     assert len(others) == 4
     assert [i for path in sorted(others) for i in store.known(path)] == ["x"]
-    assert list(VectorStore.of(store.folder / "nowhere", 4, {}).others(set())) == []
+    assert list(VectorStore.of(4, {}, store.folder / "nowhere").others(set())) == []

@@ -47,7 +47,7 @@ def inputs_of(artists, labels=LABELS, split="train"):
 
 def compared(inputs, *, run=NEAREST, draws=3, seed=0):
     entry = Comparison(draws=draws, seed=seed)
-    return compare("near", run, entry, inputs, shares=SHARES, evaluate=EVALUATE)
+    return compare("near", run, entry, inputs, shares=SHARES, resampling=EVALUATE)
 
 
 def test_counts_by_hand_and_accuracies():

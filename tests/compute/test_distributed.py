@@ -11,7 +11,7 @@ from pipeline.core.errors import UserError
 
 RANKS = """
     import numpy as np
-    from pipeline.distributed import World
+    from pipeline.compute.distributed import World
 
     world = World.from_env()
     with world.connected():

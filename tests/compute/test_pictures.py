@@ -1,4 +1,5 @@
-import io
+"""Encoded pictures in, correct RGB out."""
+
 import struct
 import warnings
 import zlib
@@ -10,7 +11,6 @@ from PIL import Image
 
 from pipeline.compute.parallel import ordered_map
 from pipeline.compute.pictures import PictureError, decode_rgb, examine
-from pipeline.report.thumbnails import thumbnail_jpeg
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -293,17 +293,3 @@ def test_large_pictures_in_threads_do_not_warn():
 
     reasons = set(ordered_map(reason, [png_of_size(12_000, 12_000)] * 200))
     assert reasons == {"12000 x 12000 pixels, more than allowed"}
-
-
-def test_thumbnail():
-    data = thumbnail_jpeg(quarters().resize((240, 160)), side=60)
-    with Image.open(io.BytesIO(data)) as image:
-        assert (image.format, image.size) == ("JPEG", (60, 40))
-        found = np.asarray(image).astype(int)
-    centres = found[[10, 10, 30, 30], [15, 45, 15, 45]]
-    np.testing.assert_allclose(centres, [RED, GREEN, BLUE, WHITE], atol=8)
-
-
-def test_thumbnails_are_not_enlarged():
-    with Image.open(io.BytesIO(thumbnail_jpeg(quarters(), side=60))) as image:
-        assert image.size == (24, 16)

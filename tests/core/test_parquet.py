@@ -1,24 +1,22 @@
-import json
+"""Shards: where they end, what comes back, what is damaged."""
+
+from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 
-from pipeline.artifacts.components import components_schema, vector_rows
-from pipeline.artifacts.images import IMAGES, images_schema
-from pipeline.core.files import replacing
 from pipeline.core.parquet import (
     MAX_ROWS,
-    METADATA_KEY,
     MIN_ROWS,
     Shards,
     from_column,
-    metadata,
     read_file,
     shard_ids,
     to_column,
+    vector_type,
+    with_metadata,
     write_shards,
 )
 
@@ -44,14 +42,23 @@ def identity(rows, start=0):
     )
 
 
+def schema_of(dtype, length, **provenance):
+    columns = [(name, identity(1).schema.field(name).type) for name in identity(1).schema.names]
+    return with_metadata(pa.schema([*columns, ("v", vector_type(dtype, length))]), **provenance)
+
+
+def rows_of(identities, values, schema):
+    return pa.RecordBatch.from_arrays([*identities.columns, to_column(values)], schema=schema)
+
+
 def batches(values, schema, size):
     for start in range(0, len(values), size):
         part = values[start : start + size]
-        yield vector_rows(identity(len(part), start), part, schema)
+        yield rows_of(identity(len(part), start), part, schema)
 
 
 def write(folder, values, *, size=100, **provenance):
-    schema = components_schema("v", values.dtype.type, values.shape[1], **provenance)
+    schema = schema_of(values.dtype.type, values.shape[1], **provenance)
     assert write_shards(folder, schema, batches(values, schema, size)) == len(values)
     return Shards(folder)
 
@@ -86,7 +93,7 @@ def test_shards_and_row_groups(tmp_path, rows, size):
 
 
 def test_a_long_shard_has_several_row_groups(tmp_path, monkeypatch):
-    monkeypatch.setattr("pipeline.tables.BYTES_PER_GROUP", 2000)
+    monkeypatch.setattr("pipeline.core.parquet.BYTES_PER_GROUP", 2000)
     shards = write(tmp_path / "x", vectors(600, np.float32), size=10)
     whole = write(tmp_path / "y", vectors(600, np.float32), size=600)
     assert len(list(shards.batches())) > 2 * len(shards.paths)
@@ -97,12 +104,12 @@ def test_a_long_shard_has_several_row_groups(tmp_path, monkeypatch):
 def test_a_picture_more_changes_one_shard(tmp_path, position):
     """Its own, or that one and the next where its shard now ends with it."""
     ids = [f"{i:016x}" for i in range(1100)]
-    schema = components_schema("v", np.float32, 1)
+    schema = schema_of(np.float32, 1)
 
     def shards(name, ids):
         columns = {"image_id": ids, "labels": [["a"]] * len(ids), "split": ["train"] * len(ids)}
         values = np.ones((len(ids), 1), np.float32)
-        batch = vector_rows(pa.RecordBatch.from_pydict(columns), values, schema)
+        batch = rows_of(pa.RecordBatch.from_pydict(columns), values, schema)
         write_shards(tmp_path / name, schema, [batch])
         return [tuple(shard_ids(path)) for path in Shards(tmp_path / name).paths]
 
@@ -113,7 +120,7 @@ def test_a_picture_more_changes_one_shard(tmp_path, position):
 
 
 def test_no_rows_make_no_shards(tmp_path, refused):
-    schema = components_schema("v", np.float32, 3)
+    schema = schema_of(np.float32, 3)
     assert write_shards(tmp_path / "x", schema, []) == 0
     with refused(str(tmp_path / "x"), "holds no part-*.parquet", "dvc repro"):
         Shards(tmp_path / "x")
@@ -155,6 +162,11 @@ def test_take(tmp_path):
     np.testing.assert_array_equal(rows[-1]["v"], vectors(600, np.float32)[599])
 
 
+def test_the_provenance_of_shards(tmp_path):
+    shards = write(tmp_path / "x", vectors(3, np.float32), classes=["Ā"])
+    assert shards.metadata == {"classes": ["Ā"]}
+
+
 @pytest.mark.parametrize("part", [slice(0, 5), slice(2, 4), slice(5, 5)])
 def test_vectors_of_a_slice(part):
     values = vectors(5, np.float32)
@@ -164,60 +176,12 @@ def test_vectors_of_a_slice(part):
     np.testing.assert_array_equal(from_column(chunked), np.vstack([values, values]))
 
 
-def test_metadata_beside_that_of_datasets(tmp_path):
-    schema = images_schema(classes=["Ā", "b"], split_by="artist")
-    assert metadata(schema) == {"classes": ["Ā", "b"], "split_by": "artist"}
-    assert set(schema.metadata) == {METADATA_KEY, b"huggingface"}
-    features = json.loads(schema.metadata[b"huggingface"])["info"]["features"]
-    assert list(features) == IMAGES.names
-    shards = write(tmp_path / "x", vectors(3, np.float32), classes=["Ā"])
-    assert shards.metadata == {"classes": ["Ā"]}
-
-
-@pytest.mark.filterwarnings("ignore")  # of `datasets` and what it imports
-def test_datasets_opens_the_images_as_pictures(tmp_path, encode, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-    from datasets import load_dataset
-    from datasets.utils.logging import disable_progress_bar
-
-    disable_progress_bar()
-    colours = [(255, 0, 0), (0, 0, 255)]
-    rows = [
-        {
-            "image_id": str(i),
-            "image": {"bytes": encode(Image.new("RGB", (5, 4), colour)), "path": f"a/{i}.png"},
-            "labels": ["Cubism", "Pop Art"][: i + 1],
-            "artist": None if i else "Łucja",
-            "split": "train",
-            "width": 5,
-            "height": 4,
-        }
-        for i, colour in enumerate(colours)
-    ]
-    schema = images_schema(classes=["Cubism", "Pop Art"])
-    write_shards(tmp_path / "images", schema, [pa.RecordBatch.from_pylist(rows, schema)])
-    opened = load_dataset(
-        "parquet",
-        data_files=str(tmp_path / "images" / "*.parquet"),
-        split="train",
-        cache_dir=str(tmp_path / "cache"),
-    )
-    assert len(opened) == 2
-    for row, expected, colour in zip(opened, rows, colours, strict=True):
-        assert row["image"].size == (5, 4)
-        assert row["image"].convert("RGB").getpixel((2, 2)) == colour
-        assert row["labels"] == expected["labels"]
-        assert row["artist"] == expected["artist"]
-    assert opened.features["labels"].feature.dtype == "string"
-
-
 def test_a_failure_leaves_the_old_folder(tmp_path):
     folder = tmp_path / "x"
     old = vectors(600, np.float32)
     write(folder, old)
     before = contents(folder)
-    schema = components_schema("v", np.float32, 7)
+    schema = schema_of(np.float32, 7)
 
     def failing():
         yield from batches(old + 1, schema, 100)
@@ -242,23 +206,6 @@ def test_what_an_interrupted_run_left_is_replaced(tmp_path):
     shards = write(tmp_path / "x", vectors(3, np.float32))
     assert [path.name for path in shards.paths] == ["part-00000.parquet"]
     assert not left.exists()
-
-
-def test_replacing_a_file(tmp_path):
-    path = tmp_path / "new" / "file.txt"
-    with replacing(path) as temporary:
-        temporary.write_text("one")
-        assert not path.exists()
-
-    def failing():
-        with replacing(path) as temporary:
-            temporary.write_text("two")
-            raise RuntimeError("the disk is full")
-
-    with pytest.raises(RuntimeError, match="the disk is full"):
-        failing()
-    assert path.read_text() == "one"
-    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

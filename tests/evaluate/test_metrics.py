@@ -1,9 +1,10 @@
+"""Scores against scikit-learn's, and by hand."""
+
 import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from pipeline.artifacts.predictions import Predictions, hits
-from pipeline.artifacts.scores import best_run
+from pipeline.artifacts.predictions import Predictions
 from pipeline.evaluate.metrics import (
     FALSE_POSITIVE_RATES,
     across_folds,
@@ -14,7 +15,6 @@ from pipeline.evaluate.metrics import (
     roc,
     summarize,
 )
-from pipeline.measure.accuracy import hit_at_1
 
 
 def predictions(targets, scores, *, multilabel=False):
@@ -205,11 +205,6 @@ def test_scores_of_exactly_0_and_1():
     assert found["log_loss"] > 10
 
 
-def test_hits(tiny, tagged):
-    assert hits(tiny).tolist() == [[True, True, False, False]]
-    assert hits(tagged).tolist() == [[True, False, True]]
-
-
 def test_confusion_of_exclusive_classes(tiny):
     assert confusion(tiny) == [("a", "a"), ("b", "b"), ("b", "a"), ("c", "b")]
 
@@ -255,11 +250,6 @@ def test_repeats_are_one_sample_of_pictures():
     assert summary(thrice) == summary(given)
 
 
-def test_best_run():
-    assert best_run({n: {"validation_accuracy": a} for n, a in [("x", 0.5), ("y", 0.7)]}) == "y"
-    assert best_run({n: {"validation_accuracy": 0.5} for n in "yx"}) == "y"
-
-
 @pytest.mark.parametrize("multilabel", [False, True])
 def test_across_folds(multilabel):
     folds = [
@@ -287,10 +277,6 @@ def test_by_threshold():
             axis=0,
         )
         np.testing.assert_allclose(scores["recall"], expected, atol=1e-4)
-
-
-def test_hit_at_1(tagged):
-    assert hit_at_1(tagged.scores[0], tagged.targets) == hits(tagged)[0].mean()
 
 
 def test_roc_by_hand(tiny):

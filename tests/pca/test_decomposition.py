@@ -1,4 +1,5 @@
-import json
+"""Components against scikit-learn's, through the estimator."""
+
 import subprocess
 import sys
 import textwrap
@@ -8,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 from sklearn import decomposition
-from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from pipeline.pca.decomposition import FEW_COLUMNS, FEW_ROWS, StreamingPCA
-from pipeline.pca.files import load_pca, save_pca
+from pipeline.pca.decomposition import FEW_COLUMNS, FEW_ROWS
+from pipeline.pca.estimator import StreamingPCA
 
 # One shape for each path: Gram matrix, scatter, subspace iteration.
 GRAM, SCATTER, SUBSPACE = (60, 500), (FEW_ROWS + 80, 60), (FEW_ROWS + 80, FEW_COLUMNS + 5)
@@ -59,12 +59,6 @@ def one_thread():
 
 
 FITS = pytest.mark.parametrize("fitted", [in_memory, streamed])
-
-
-@parametrize_with_checks([StreamingPCA(n_components=1), StreamingPCA(1, whiten=True, sample=50)])
-@pytest.mark.filterwarnings("ignore:SCIPY_ARRAY_API is not set")
-def test_scikit_learn_conventions(estimator, check):
-    check(estimator)
 
 
 @FITS
@@ -271,58 +265,13 @@ def test_blocks_that_are_refused(blocks, message):
         StreamingPCA(1).fit_stream(lambda: blocks)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float16])
-def test_round_trip(tmp_path, dtype):
-    X = correlated(60, 500).astype(dtype)
-    pca = StreamingPCA(7, whiten=True).fit(X)
-    save_pca(tmp_path / "new" / "pca.safetensors", pca, layer="pooled", digest="é")
-    loaded, provenance = load_pca(tmp_path / "new" / "pca.safetensors")
-    assert provenance == {"layer": "pooled", "digest": "é"}
-    assert (loaded.n_components_, loaded.whiten, loaded.n_samples_) == (7, True, 60)
-    for name in ("mean_", "components_", "explained_variance_", "explained_variance_ratio_"):
-        found, expected = getattr(loaded, name), getattr(pca, name)
-        assert found.dtype == expected.dtype
-        np.testing.assert_array_equal(found, expected)
-    np.testing.assert_allclose(loaded.transform(X), pca.transform(X), rtol=1e-6, atol=1e-6)
-    with pytest.raises(ValueError, match="expecting 500 features"):
-        loaded.transform(X[:, 1:])
-
-
-def test_round_trip_of_none(tmp_path):
-    path = tmp_path / "pca.safetensors"
-    save_pca(path, None, layer="pooled")
-    assert load_pca(path) == (None, {"layer": "pooled"})
-    assert json.loads(path.with_suffix(".json").read_text()) == {
-        "components": "none",
-        "layer": "pooled",
-    }
-
-
-@pytest.mark.parametrize("damage", ["missing", "half", "no json", "not json", "other"])
-def test_damaged_files(tmp_path, refused, damage):
-    path = tmp_path / "pca.safetensors"
-    save_pca(path, StreamingPCA(3).fit(correlated(20, 30)))
-    if damage == "missing":
-        path.unlink()
-    elif damage == "half":
-        path.write_bytes(path.read_bytes()[:50])
-    elif damage == "no json":
-        path.with_suffix(".json").unlink()
-    elif damage == "not json":
-        path.with_suffix(".json").write_text("{")
-    else:
-        path.with_suffix(".json").write_text("{}")
-    with refused(str(path), "cannot be loaded", "dvc repro"):
-        load_pca(path)
-
-
 # ---------------------------------------------------------------- several processes
 
 RANKS = """
     import sys
     import numpy as np
-    from pipeline.decomposition import StreamingPCA
-    from pipeline.distributed import World
+    from pipeline.pca.estimator import StreamingPCA
+    from pipeline.compute.distributed import World
 
     world = World.from_env()
     with world.connected():

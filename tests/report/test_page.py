@@ -14,8 +14,7 @@ import pytest
 from PIL import Image
 
 from pipeline.artifacts.predictions import Predictions
-from pipeline.artifacts.scores import CURVES, PER_CLASS, read_scores, read_table
-from pipeline.evaluate.stage import mean_history
+from pipeline.artifacts.scores import CURVES, PER_CLASS, read_table
 from pipeline.params import load_params
 from pipeline.report import charts, page, sections
 from pipeline.report.distribution import commonest_class_accuracy, distribution, largest_classes
@@ -139,22 +138,6 @@ def test_mistakes_are_the_surest_misses_by_the_mean_of_the_repeats():
     assert mistakes.confident_mistakes(predictions, 1) == found[:1]
 
 
-def test_history_is_the_mean_as_far_as_all_repeats_went():
-    history = pd.DataFrame(
-        {
-            "repeat": [0, 0, 0, 1, 1],
-            "epoch": [1, 2, 3, 1, 2],
-            "loss": [3.0, 2, 1, 5, 4],
-            "accuracy": [0.0, 0.5, 1, 0.5, 0.5],
-            "validation_accuracy": [0.2, 0.4, 0.9, 0.4, 0.6],
-        }
-    )
-    found = mean_history("x", history)
-    assert found["epoch"].tolist() == [1, 2]
-    assert found["loss"].tolist() == [4, 3]
-    assert found["validation_accuracy"].tolist() == pytest.approx([0.3, 0.5])
-
-
 def test_figures_are_bounded_at_any_size():
     """Altair refuses more than 5,000 rows, and the page is to stay small."""
     names = [f"class {i:03}" for i in range(150)]
@@ -214,15 +197,6 @@ def test_class_names_that_look_like_numbers_stay_names(made, names, tmp_path, mo
     chart = classes.section(experiment).charts["per_class"].to_dict()
     shown = {row["class"] for row in next(iter(chart["datasets"].values()))}
     assert shown == set(names)
-
-
-def test_runs_are_known_by_text_and_have_the_scores_they_have(tmp_path):
-    path = tmp_path / "scores.csv"
-    path.write_text("run,accuracy,fold_accuracy\n1,0.5,\nNA,1,0.75\n")
-    assert read_scores(path) == {
-        "1": {"accuracy": 0.5},
-        "NA": {"accuracy": 1, "fold_accuracy": 0.75},
-    }
 
 
 def test_a_section_is_two_files_and_its_name(tmp_path, monkeypatch):

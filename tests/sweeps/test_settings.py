@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.artifacts.sweeps import COLUMNS
 from pipeline.classifiers.inputs import Inputs
 from pipeline.classifiers.params import KnnRun, SnnRun
 from pipeline.sweeps.params import Sweep
-from pipeline.sweeps.stage import COLUMNS, sweep, written
+from pipeline.sweeps.settings import train_settings, written
 
 BASE = SnnRun(
     kind="snn", input="components", normalize="none", folds="none", threshold=0.5, repeats=2,
@@ -37,7 +38,7 @@ def inputs():
 
 def test_settings_seeds_and_divergence(inputs):
     entry = Sweep(base="snn", vary={"learning_rate": [0.1, 1e30], "hidden": [[4], [8, 4]]})
-    table = sweep(entry.settings(BASE), inputs, name="rates")
+    table, seconds = train_settings(entry.settings(BASE), inputs, name="rates")
     assert list(table.columns) == COLUMNS
     assert list(table["setting"].drop_duplicates()) == [
         "learning_rate 0.1, hidden 4",
@@ -47,11 +48,12 @@ def test_settings_seeds_and_divergence(inputs):
     ]
     assert list(table["seed"]) == [3, 4] * 4
     assert list(table["diverged"]) == [False] * 4 + [True] * 4
-    figures = table[["loss", "accuracy", "validation_accuracy", "test_accuracy", "seconds"]]
+    figures = table[["loss", "accuracy", "validation_accuracy", "test_accuracy"]]
     assert figures[:4].notna().all(axis=None)
     assert figures[4:].isna().all(axis=None)
-    again = sweep(entry.settings(BASE), inputs, name="rates")
-    assert table.drop(columns="seconds").equals(again.drop(columns="seconds"))
+    assert [taken is None for taken in seconds] == [False] * 4 + [True] * 4
+    again, _ = train_settings(entry.settings(BASE), inputs, name="rates")
+    assert table.equals(again)
 
 
 def test_one_parameter_needs_no_name():
@@ -67,4 +69,4 @@ def test_a_setting_that_the_pictures_do_not_allow_is_named(inputs, refused):
     )  # fmt: skip
     entry = Sweep(base="knn", vary={"n_neighbors": [1, 61]})
     with refused("sweeps.k, 61: ", "from 1 to n_samples = 60"):
-        sweep(entry.settings(base), inputs, name="k")
+        train_settings(entry.settings(base), inputs, name="k")
