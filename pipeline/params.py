@@ -15,6 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.classifiers.params import ClassifierRun
 from pipeline.cnns.params import CnnRun
+from pipeline.command import run
 from pipeline.comparisons.params import Comparison
 from pipeline.core.errors import UserError
 from pipeline.core.schema import COMMAND, RunName, Section, in_words
@@ -188,3 +189,7 @@ def main() -> None:
     writer = YAML()
     writer.indent(mapping=2, sequence=4, offset=2)
     writer.dump(params.model_dump(mode="json", exclude_none=True), sys.stdout)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from pipeline.command import run
 from pipeline.core.console import progress
 from pipeline.core.errors import UserError
 from pipeline.core.files import replacing, visible_files
@@ -183,3 +184,7 @@ def main() -> None:
         print(get(arguments.name))
     else:
         print(table())
+
+
+if __name__ == "__main__":
+    run(main)
