@@ -30,11 +30,12 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
 CLASSES, SIDE = 20, 224
+KEPT = ("raw", "params.yaml")
 
 OURS = """
 import runpy, sys
-sys.argv = ["ingest", "images", "rejected.csv", "audit.json", "audit"]
-runpy.run_module("pipeline.stages.ingest", run_name="__main__")
+sys.argv = ["pipeline", "ingest"]
+runpy.run_module("pipeline", run_name="__main__")
 """
 DATASETS = """
 from datasets import load_dataset
@@ -90,11 +91,13 @@ def measure(code: str, folder: Path, made: str) -> tuple[float, float]:
         text=True, env={**os.environ, **offline, "PYTHONPATH": path},
     )  # fmt: skip
     seconds = time.perf_counter() - start
-    for name in (made, "rejected.csv", "audit.json", "audit", "cache"):
-        if (folder / name).is_dir():
-            shutil.rmtree(folder / name)
+    if not (folder / made).exists():
+        raise RuntimeError(f"{folder / made} was not written")
+    for path in [path for path in folder.iterdir() if path.name not in KEPT]:
+        if path.is_dir():
+            shutil.rmtree(path)
         else:
-            (folder / name).unlink(missing_ok=name != made)
+            path.unlink()
     return seconds, float(done.stdout.split()[-1])
 
 
@@ -110,7 +113,7 @@ def main() -> None:
         prepare(folder)
         for _ in range(given.repeats):
             found["datasets"].append(measure(DATASETS, folder, "images.parquet"))
-            found["ours"].append(measure(OURS, folder, "images"))
+            found["ours"].append(measure(OURS, folder, "data/images"))
     print(
         f"{described('datasets', 'pillow', 'pyarrow')}; {given.pictures} JPEGs of {SIDE} px, "
         f"median of {given.repeats} (least-most)\n"

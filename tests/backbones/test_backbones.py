@@ -21,7 +21,7 @@ from pipeline.backbones.weights import PACKAGED, _torchvision, make_backbone
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 UNREACHABLE = "http://127.0.0.1:9"
 
 
@@ -371,7 +371,7 @@ def test_timm_weights_without_a_network(offline, tmp_path):
     text = text.replace("backbone: tf_efficientnet_lite0", "backbone: resnet18")
     (tmp_path / "params.yaml").write_text(text.replace("weights: packaged", "weights: imagenet"))
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.stages.weights", "pretrained", "models/b.safetensors"],
+        [sys.executable, "-m", "pipeline", "weights"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         capture_output=True,

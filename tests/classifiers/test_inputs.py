@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from pipeline.artifacts.components import components_schema, vector_rows
+from pipeline.artifacts import images, pixels
+from pipeline.artifacts.components import component_rows, components_schema
 from pipeline.artifacts.images import images_schema
 from pipeline.artifacts.vectors import VectorStore
 from pipeline.classifiers.inputs import read_inputs
@@ -18,8 +19,8 @@ COUNT = 300
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, picture):
-    """images, components and features whose vectors hold the picture's number."""
+def project(tmp_path_factory, picture):
+    """data/images, components and features, whose vectors hold the picture's number."""
     folder = tmp_path_factory.mktemp("inputs")
     rows = [
         {
@@ -30,24 +31,38 @@ def folder(tmp_path_factory, picture):
         for i in range(COUNT)
     ]  # fmt: skip
     schema = images_schema(classes=["a", "b"], artists_apart=False)
-    write_shards(folder / "images", schema, [pa.RecordBatch.from_pylist(rows, schema)])
-    components = components_schema("components", np.float32, 2, components_digest="1")
-    store = VectorStore.of(folder / "features", 3, {"layer": "pooled"})
+    write_shards(folder / images.PATH, schema, [pa.RecordBatch.from_pylist(rows, schema)])
+    components = components_schema(2, components_digest="1")
+    store = VectorStore.of(3, {"layer": "pooled"}, folder / "data/features")
     start = 0
-    for path in Shards(folder / "images").paths:
+    for path in Shards(folder / images.PATH).paths:
         batch = read_rows(path, ["image_id", "labels", "split"])
         numbers = np.arange(start, start + batch.num_rows, dtype=np.float32)[:, None]
-        (folder / "components").mkdir(exist_ok=True)
-        rows = [vector_rows(batch, numbers.repeat(2, 1), components)]
-        write_shard(folder / "components" / path.name, components, rows)
+        rows = [component_rows(batch, numbers.repeat(2, 1), components)]
+        write_shard(folder / "data/components" / path.name, components, rows)
         store.write(shard_ids(path), numbers.repeat(3, 1).astype(np.float16), mode="by hand")
         start += batch.num_rows
     return folder
 
 
+@pytest.fixture
+def here(project, tmp_path, monkeypatch):
+    """The project without pixels, as the working directory."""
+    (tmp_path / "data").mkdir()
+    for path in (project / "data").iterdir():
+        (tmp_path / "data" / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+
+
+def write_pixels(array, options):
+    pixels.PATH.mkdir()
+    np.save(pixels.PATH / "pixels.npy", array)
+    (pixels.PATH / "pixels.json").write_text(options)
+
+
 @pytest.mark.parametrize(("kind", "length"), [("components", 2), ("features", 3)])
-def test_vectors_follow_the_pictures(folder, kind, length):
-    inputs = read_inputs(folder / "images", folder / kind, kind)
+def test_vectors_follow_the_pictures(here, kind, length):
+    inputs = read_inputs(kind)
     assert (inputs.vectors.shape, inputs.vectors.dtype) == ((COUNT, length), np.float32)
     np.testing.assert_array_equal(inputs.vectors[:, 0], np.arange(COUNT))
     np.testing.assert_array_equal(inputs.targets[:4], [[1, 0], [0, 1], [1, 0], [0, 1]])
@@ -57,13 +72,12 @@ def test_vectors_follow_the_pictures(folder, kind, length):
 
 
 @pytest.mark.parametrize(("colour", "channels"), [("rgb", 3), ("grey", 1)])
-def test_pixels(folder, tmp_path, picture, colour, channels):
-    pixels = np.stack([decode_pixels(picture(i % 20), size=8, colour=colour) for i in range(COUNT)])
-    np.save(tmp_path / "pixels.npy", pixels)
-    (tmp_path / "pixels.json").write_text('{"size": 8}')
-    inputs = read_inputs(folder / "images", tmp_path, "pixels")
+def test_pixels(here, picture, colour, channels):
+    small = np.stack([decode_pixels(picture(i % 20), size=8, colour=colour) for i in range(COUNT)])
+    write_pixels(small, '{"size": 8}')
+    inputs = read_inputs("pixels")
     assert inputs.image_shape == (8, 8, channels)
-    np.testing.assert_allclose(inputs.vectors, pixels.reshape(COUNT, -1) / 255, atol=1e-6)
+    np.testing.assert_allclose(inputs.vectors, small.reshape(COUNT, -1) / 255, atol=1e-6)
 
 
 def test_a_decoded_picture(encode):
@@ -74,10 +88,9 @@ def test_a_decoded_picture(encode):
     assert (grey == 18).all()  # ITU-R 601: 0.299 R + 0.587 G + 0.114 B
 
 
-def test_vectors_of_other_pictures(folder, tmp_path, refused):
-    np.save(tmp_path / "pixels.npy", np.zeros((5, 8, 8, 3), np.uint8))
-    (tmp_path / "pixels.json").write_text("{}")
-    with refused("hold other pictures", "dvc repro"):
-        read_inputs(folder / "images", tmp_path, "pixels")
+def test_vectors_of_other_pictures(here, refused):
     with refused("pixels.json", "is missing"):
-        read_inputs(folder / "images", tmp_path / "none", "pixels")
+        read_inputs("pixels")
+    write_pixels(np.zeros((5, 8, 8, 3), np.uint8), "{}")
+    with refused("hold other pictures", "dvc repro"):
+        read_inputs("pixels")

@@ -50,11 +50,6 @@ def estimator(request):
 
 
 @pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
-@pytest.fixture
 def pictures(rng):
     """(X, y) to learn from and to predict: noisy copies of three pictures, classes with names."""
     X, y = make_blobs(150, 192, centers=rng.random((3, 192)), cluster_std=0.2, random_state=0)

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.artifacts.explanations import SCHEMA, write_explanations
+from pipeline.artifacts.explanations import SCHEMA
 from pipeline.cnns.explanations import explain, grad_cam, last_map, surest
 from pipeline.cnns.inputs import Pictures
 from pipeline.cnns.network import TrainedNetwork, make_network
 from pipeline.cnns.params import CnnRun
-from pipeline.core.parquet import read_file
+from pipeline.core.parquet import read_file, write_file
 
 CONVOLUTION = nn.Conv2d(3, 8, 3, padding=1)
 RUN = {
@@ -121,7 +121,7 @@ def test_rows_tell_picture_classes_and_heat(architecture, side, multilabel, tmp_
     rows = pa.table({"image_id": list("vwxyz"), "labels": labels})
     scores = trained.scores(pictures[:])
     table = explain(trained, pictures, rows, scores, count=2)
-    write_explanations(tmp_path / "e.parquet", table)
+    write_file(tmp_path / "e.parquet", table)
     found = read_file(tmp_path / "e.parquet")
     assert found.schema.equals(SCHEMA)
     if side is None:
