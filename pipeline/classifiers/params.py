@@ -1,8 +1,11 @@
-"""Section `classifiers`: a model for each kind of run."""
+"""Section `classifiers`: a model for each kind of run.
+
+To add a kind is to add a class that names its estimator, and to put it into `ClassifierRun`.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -14,7 +17,13 @@ Folds = Annotated[int, Field(ge=2, le=100)]
 
 
 class Run(Section):
-    """What every run has, whatever its kind."""
+    """What every run has, whatever its kind.
+
+    estimator: the class that is trained, `module:name`; it is given the values of the run that its
+    constructor has parameters for, `none` as None, and `random_state` and `image_shape` likewise.
+    """
+
+    estimator: ClassVar[str]
 
     kind: str
     input: Literal["components", "features", "pixels"]
@@ -36,14 +45,20 @@ class NetworkRun(Run):
 
 
 class SnnRun(NetworkRun):
+    estimator: ClassVar[str] = "pipeline.classifiers.perceptrons:SNNClassifier"
+
     kind: Literal["snn"]
 
 
 class AdamRun(NetworkRun):
+    estimator: ClassVar[str] = "pipeline.classifiers.perceptrons:AdamClassifier"
+
     kind: Literal["adam"]
 
 
 class BoostedRun(NetworkRun):
+    estimator: ClassVar[str] = "pipeline.classifiers.boosting:BoostedClassifier"
+
     kind: Literal["boosted"]
     rule: Literal["residual_average", "newton", "bagging"]
     members: PositiveInt
@@ -66,10 +81,14 @@ class TunedRun(NetworkRun):
 
 
 class MlpRun(TunedRun):
+    estimator: ClassVar[str] = "pipeline.classifiers.perceptrons:PerceptronClassifier"
+
     kind: Literal["mlp"]
 
 
 class ConvnetRun(TunedRun):
+    estimator: ClassVar[str] = "pipeline.classifiers.convnet:ConvNetClassifier"
+
     kind: Literal["convnet"]
     input: Literal["pixels"]
     filters: Annotated[Sizes, Field(min_length=1)]
@@ -87,15 +106,21 @@ class DistanceRun(Run):
 
 
 class KnnRun(DistanceRun):
+    estimator: ClassVar[str] = "pipeline.classifiers.neighbors:NeighborsClassifier"
+
     kind: Literal["knn"]
     n_neighbors: PositiveInt
 
 
 class CentroidRun(DistanceRun):
+    estimator: ClassVar[str] = "pipeline.classifiers.neighbors:CentroidClassifier"
+
     kind: Literal["nearest_centroid"]
 
 
 class LogisticRun(Run):
+    estimator: ClassVar[str] = "pipeline.classifiers.logistic:LogisticClassifier"
+
     kind: Literal["logistic"]
     C: PositiveFloat
 

@@ -8,42 +8,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.artifacts.pixels import Shape
-from pipeline.classifiers.boosting import BoostedClassifier
-from pipeline.classifiers.convnet import ConvNetClassifier
 from pipeline.classifiers.estimator import in_all_classes
-from pipeline.classifiers.logistic import LogisticClassifier
-from pipeline.classifiers.neighbors import CentroidClassifier, NeighborsClassifier
-from pipeline.classifiers.params import (
-    AdamRun,
-    BoostedRun,
-    CentroidRun,
-    ConvnetRun,
-    KnnRun,
-    LogisticRun,
-    MlpRun,
-    Run,
-    SnnRun,
-)
-from pipeline.classifiers.perceptrons import AdamClassifier, PerceptronClassifier, SNNClassifier
+from pipeline.classifiers.params import ClassifierRun, Run
 from pipeline.compute.parallel import cores
+from pipeline.core.dotted import dotted
 from pipeline.core.tensors import loading_model, save_model
 
 Array = NDArray[np.float32]
-
-# kind -> parameters, estimator
-CLASSIFIERS: dict[str, tuple[type[Run], type[Any]]] = {
-    "snn": (SnnRun, SNNClassifier),
-    "adam": (AdamRun, AdamClassifier),
-    "boosted": (BoostedRun, BoostedClassifier),
-    "mlp": (MlpRun, PerceptronClassifier),
-    "convnet": (ConvnetRun, ConvNetClassifier),
-    "knn": (KnnRun, NeighborsClassifier),
-    "nearest_centroid": (CentroidRun, CentroidClassifier),
-    "logistic": (LogisticRun, LogisticClassifier),
-}
 
 
 @dataclass(frozen=True)
@@ -94,8 +69,7 @@ class TrainedRun:
 def load_run(path: Path) -> tuple[TrainedRun, dict[str, Any]]:
     """The run that `TrainedRun.save` wrote and its provenance. Errors: `UserError`."""
     with loading_model(path) as (tensors, stored):
-        model, _ = CLASSIFIERS[stored["run"]["kind"]]
-        run = model.model_validate(stored["run"])
+        run = TypeAdapter[Run](ClassifierRun).validate_python(stored["run"])
         shift, scale = tensors.pop("normalize.shift"), tensors.pop("normalize.scale")
         count = len(stored["classes"])
         shape = stored["image_shape"]
@@ -108,7 +82,7 @@ def load_run(path: Path) -> tuple[TrainedRun, dict[str, Any]]:
 
 def make_estimator(run: Run, *, seed: int, image_shape: Shape | None) -> Any:
     """The estimator of a run, not yet fitted: every parameter of its name, seed and shape."""
-    _, estimator = CLASSIFIERS[run.kind]
+    estimator = dotted(run.estimator)
     known = estimator().get_params().keys()
     given = {**run.model_dump(), "random_state": seed, "image_shape": image_shape}
     arguments = {key: value for key, value in given.items() if key in known}

@@ -1,21 +1,26 @@
 import json
+from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
 import pytest
+from pydantic import Field, TypeAdapter
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
+from pipeline.classifiers import runs
+from pipeline.classifiers.estimator import Classifier
 from pipeline.classifiers.params import (
     AdamRun,
     BoostedRun,
     CentroidRun,
+    ClassifierRun,
     ConvnetRun,
     KnnRun,
     LogisticRun,
     MlpRun,
+    Run,
     SnnRun,
 )
 from pipeline.classifiers.runs import (
-    CLASSIFIERS,
     Dataset,
     load_run,
     make_estimator,
@@ -108,9 +113,50 @@ def trained_on(run, training, validation, *, multilabel=False, seed=0):
 
 
 def test_every_kind_of_run_has_an_estimator():
-    assert set(CLASSIFIERS) == set(RUNS)
-    for name, (model, _) in CLASSIFIERS.items():
-        assert isinstance(RUNS[name], model)
+    models = get_args(get_args(ClassifierRun)[0])
+    assert {type(run) for run in RUNS.values()} == set(models)
+    for name, run in RUNS.items():
+        assert run.kind == name
+        assert isinstance(make_estimator(run, seed=0, image_shape=SHAPE), Classifier)
+
+
+class PriorClassifier(Classifier):
+    """The frequencies of the classes, each counted `more` times more, for every sample."""
+
+    def __init__(self, more=0):
+        self.more = more
+
+    def state_dict(self):
+        return {"prior": self.prior_}
+
+    def _learn(self, samples):
+        counts = samples[0].targets.sum(0) + self.more
+        self.prior_ = counts / counts.sum()
+
+    def _load(self, state):
+        self.prior_, self._dtype, self.n_features_in_ = state["prior"], np.float32, 3
+
+    def _probabilities(self, x):
+        return np.tile(self.prior_, (len(x), 1))
+
+
+class PriorRun(Run):
+    estimator: ClassVar[str] = f"{__name__}:PriorClassifier"
+
+    kind: Literal["prior"]
+    more: int
+
+
+def test_a_new_kind_is_a_class_and_its_place_in_the_union(tmp_path, monkeypatch):
+    union = Annotated[get_args(ClassifierRun)[0] | PriorRun, Field(discriminator="kind")]
+    monkeypatch.setattr(runs, "ClassifierRun", union)
+    run = TypeAdapter(union).validate_python({"kind": "prior", "more": 3} | COMMON)
+    trained = fitted(run)
+    assert trained.estimator.more == 3
+    trained.save(tmp_path / "new.safetensors", run=run, image_shape=SHAPE, classes=CLASSES)
+    loaded, _ = load_run(tmp_path / "new.safetensors")
+    vectors = dataset(5).vectors
+    np.testing.assert_array_equal(loaded.scores(vectors), trained.scores(vectors))
 
 
 def test_every_parameter_reaches_the_estimator(run):
@@ -205,7 +251,7 @@ def test_round_trip(run, multilabel, normalize, tmp_path):
     stored = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     assert stored["classes"] == CLASSES
     assert stored["multilabel"] is multilabel
-    assert CLASSIFIERS[run.kind][0].model_validate(stored["run"]) == run
+    assert type(run).model_validate(stored["run"]) == run
     before = path.read_bytes()
     fitted(run, multilabel=multilabel).save(path, run=run, image_shape=SHAPE, classes=CLASSES)
     assert path.read_bytes() == before
