@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from pipeline.cnns.architectures.architecture import architecture
+
 WIDTHS = (64, 256, 256)
 BIAS_SCALE = 8.0  # a step of b is 8 times as long, and moves b by 8 times as much: 64 in all
 LOGIT_SCALE = 1 / 9
@@ -84,9 +86,13 @@ def _block(n_in: int, n_out: int) -> nn.Sequential:
     )
 
 
+@architecture(made_for=32, least=9)
 def airbench(*, classes: int, channels: int, size: int) -> nn.Module:
-    """Whitening, three blocks of 64, 256 and 256 filters, the greatest value of each map, a dense
-    layer without bias. 1,971,352 parameters for CIFAR-10."""
+    """Airbench: Jordan, arXiv 2404.00498.
+
+    Whitening, three blocks of 64, 256 and 256 filters, the greatest value of each map, a dense
+    layer without bias.
+    """
     widths = (8 * channels, *WIDTHS)
     return nn.Sequential(
         PatchWhitening(channels),

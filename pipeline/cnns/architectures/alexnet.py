@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from torch import nn
 
+from pipeline.cnns.architectures.architecture import architecture
 
+
+@architecture(made_for=32, least=8)
 def alexnet_cifar(*, classes: int, channels: int, size: int) -> nn.Module:
-    """Five convolutions and three dense layers, adapted to pictures of 32 pixels.
+    """AlexNet for 32 pixels: after Krizhevsky et al. 2012.
 
-    The first convolution is 5 x 5 with stride 1, not 11 x 11 with stride 4; the three overlapping
-    poolings pad by 1, so that the maps measure 32, 16, 8 and 4; the two hidden dense layers have
-    1024 units, not 4096, for tens of classes, not a thousand. There is no response normalisation,
-    and He initialisation stands for the paper's fixed deviation of 0.01.
+    Five convolutions and three dense layers. The first convolution is 5 x 5 with stride 1, not 11 x
+    11 with stride 4; the three overlapping poolings pad by 1, so that the maps measure 32, 16, 8
+    and 4; the two hidden dense layers have 1024 units, not 4096, for tens of classes, not a
+    thousand. There is no response normalisation, and He initialisation stands for the paper's fixed
+    deviation of 0.01.
     """
     side = -(-size // 8)  # each pooling halves and rounds up
 

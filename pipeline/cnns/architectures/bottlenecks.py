@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from pipeline.cnns.architectures.architecture import architecture
+
 
 class Bottleneck(nn.Module):
     """y = ReLU(f(x) + x), f convolutions of 1 x 1, 3 x 3 and 1 x 1 (arXiv 1512.03385, figure 5).
@@ -68,18 +70,17 @@ def bottleneck_resnet(
     return nn.Sequential(layers)
 
 
+@architecture(made_for=224, least=16)
 def resnet29(*, classes: int, channels: int, size: int) -> nn.Module:
-    """Three stages of 3, 4 and 2 bottlenecks, convolutions with biases.
-
-    4,088,837 trainable parameters for 5 classes and RGB.
-    """
+    """ResNet-29: after He et al., arXiv 1512.03385, bottlenecks 3-4-2, convolutions with biases."""
     return bottleneck_resnet((3, 4, 2), classes=classes, channels=channels, bias=True)
 
 
+@architecture(made_for=224, least=32)
 def resnet50(*, classes: int, channels: int, size: int) -> nn.Module:
-    """Four stages of 3, 4, 6 and 3 bottlenecks, convolutions without biases.
+    """ResNet-50: He et al., arXiv 1512.03385, table 1, bottlenecks 3-4-6-3.
 
-    Names and results are those of torchvision's resnet50, so that its weights can be loaded;
-    23,528,522 parameters for 10 classes and RGB.
+    Convolutions have no biases; names and results are those of torchvision's resnet50, so that its
+    weights can be loaded.
     """
     return bottleneck_resnet((3, 4, 6, 3), classes=classes, channels=channels, bias=False)

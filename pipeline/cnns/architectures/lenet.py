@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from torch import nn
 
+from pipeline.cnns.architectures.architecture import architecture
 
+
+@architecture(made_for=28, channels=1, least=12)
 def lenet5(*, classes: int, channels: int, size: int) -> nn.Module:
-    """The layers of figure 2 in their usual modern form; 61,706 parameters for MNIST.
+    """LeNet-5: LeCun et al. 1998, figure 2, with ReLU.
 
-    The first convolution pads by 2, so that 28 x 28 pictures give the maps that the paper has from
-    its 32 x 32. ReLU stands for the scaled tanh, max-pooling for averages with trained factors, a
-    dense layer for the Gaussian outputs, and each map of the third layer sees all maps before it.
+    The layers of figure 2 in their usual modern form. The first convolution pads by 2, so that 28 x
+    28 pictures give the maps that the paper has from its 32 x 32. ReLU stands for the scaled tanh,
+    max-pooling for averages with trained factors, a dense layer for the Gaussian outputs, and each
+    map of the third layer sees all maps before it.
     """
     side = (size // 2 - 4) // 2
     return nn.Sequential(

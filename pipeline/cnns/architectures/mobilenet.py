@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from pipeline.cnns.architectures.architecture import architecture
+
 # As table 2 of arXiv 1801.04381, with fewer blocks: channels c, blocks n, stride s of the first.
 BOTTLENECKS = ((16, 1, 1), (24, 2, 2), (32, 2, 2), (64, 4, 2), (96, 3, 1))
 EXPANSION = 6  # t, in all of them
@@ -36,12 +38,14 @@ class InvertedResidual(nn.Module):
         return x + y if self.added else y
 
 
+@architecture(made_for=224, least=16)
 def mobilenet_v2_38(*, classes: int, channels: int, size: int) -> nn.Module:
-    """38 convolutions: 3 x 3 with stride 2, twelve inverted residuals, 1 x 1 to 160 channels.
+    """A small MobileNetV2: after Sandler et al., arXiv 1801.04381, with twelve bottlenecks.
 
-    All convolutions have biases; BatchNorm follows each but the last. Takes pictures of any size:
-    the last map is averaged. 562,853 trainable parameters for 5 classes and RGB. For the same table
-    642,709 have been reported, 79,856 more: what they are is not known.
+    38 convolutions: 3 x 3 with stride 2, twelve inverted residuals, 1 x 1 to 160 channels. All
+    convolutions have biases; BatchNorm follows each but the last. Takes pictures of any size: the
+    last map is averaged. For the same table and 5 classes 642,709 parameters have been reported,
+    79,856 more than these: what they are is not known.
     """
     layers: list[nn.Module] = [
         nn.Conv2d(channels, 32, 3, stride=2, padding=1),

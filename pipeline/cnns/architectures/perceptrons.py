@@ -9,6 +9,8 @@ from itertools import pairwise
 
 from torch import nn
 
+from pipeline.cnns.architectures.architecture import architecture
+
 
 def perceptron(*widths: int) -> nn.Sequential:
     """(N, …) with widths[0] values each -> (N, widths[-1])."""
@@ -18,14 +20,16 @@ def perceptron(*widths: int) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
+@architecture(made_for=28, channels=1, least=1)
 def mlp_mnist(*, classes: int, channels: int, size: int) -> nn.Module:
-    """One hidden layer of 300: 784-300-10 for MNIST, one of LeCun et al. (1998), figure 9.
+    """Perceptron of 300 hidden units: LeCun et al. 1998, figure 9, with ReLU.
 
-    LeCun, Bottou, Bengio & Haffner, Proceedings of the IEEE 86:2278.
+    784-300-10 for MNIST; LeCun, Bottou, Bengio & Haffner, Proceedings of the IEEE 86:2278.
     """
     return perceptron(channels * size * size, 300, classes)
 
 
+@architecture(made_for=32, least=1)
 def mlp_cifar(*, classes: int, channels: int, size: int) -> nn.Module:
-    """Two hidden layers of 256 and 32: 3072-256-32-10 for CIFAR-10."""
+    """Perceptron of 256 and 32 hidden units: 3072-256-32-10 for CIFAR-10."""
     return perceptron(channels * size * size, 256, 32, classes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import pad, relu
 
+from pipeline.cnns.architectures.architecture import architecture
+
 
 class BasicBlock(nn.Module):
     """y = ReLU(f(x) + x), f two 3 x 3 convolutions: (N, n_in, h, w) -> (N, n_out, h/s, w/s).
@@ -29,12 +31,10 @@ class BasicBlock(nn.Module):
         return relu(y + x, inplace=True)
 
 
-def cifar_resnet(depth: int, *, classes: int, channels: int, size: int) -> nn.Module:
+def cifar_resnet(depth: int, *, classes: int, channels: int) -> nn.Module:
     """`depth` = 6n + 2 layers: a convolution, n blocks each of 16, 32 and 64 filters, outputs.
 
-    Takes pictures of any size: the last map is averaged. For CIFAR-10 depth 20 has 269,722
-    parameters, 32: 464,154, 44: 658,586, 56: 853,018, 110: 1,727,962 (table 6: 0.27 to 1.7
-    million). The paper begins the training of depth 110 with a learning rate of 0.01, not 0.1.
+    Takes pictures of any size: the last map is averaged.
     """
     layers: list[nn.Module] = [
         nn.Conv2d(channels, 16, 3, padding=1, bias=False),
@@ -47,3 +47,36 @@ def cifar_resnet(depth: int, *, classes: int, channels: int, size: int) -> nn.Mo
             layers.append(BasicBlock(n_in, n_out, stride=1 if n_in == n_out else 2))
             n_in = n_out
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(n_in, classes))
+
+
+@architecture(made_for=32, least=4)
+def resnet20(*, classes: int, channels: int, size: int) -> nn.Module:
+    """ResNet-20: He et al., arXiv 1512.03385, section 4.2."""
+    return cifar_resnet(20, classes=classes, channels=channels)
+
+
+@architecture(made_for=32, least=4)
+def resnet32(*, classes: int, channels: int, size: int) -> nn.Module:
+    """ResNet-32: He et al., arXiv 1512.03385, section 4.2."""
+    return cifar_resnet(32, classes=classes, channels=channels)
+
+
+@architecture(made_for=32, least=4)
+def resnet44(*, classes: int, channels: int, size: int) -> nn.Module:
+    """ResNet-44: He et al., arXiv 1512.03385, section 4.2."""
+    return cifar_resnet(44, classes=classes, channels=channels)
+
+
+@architecture(made_for=32, least=4)
+def resnet56(*, classes: int, channels: int, size: int) -> nn.Module:
+    """ResNet-56: He et al., arXiv 1512.03385, section 4.2."""
+    return cifar_resnet(56, classes=classes, channels=channels)
+
+
+@architecture(made_for=32, least=4)
+def resnet110(*, classes: int, channels: int, size: int) -> nn.Module:
+    """ResNet-110: He et al., arXiv 1512.03385, section 4.2.
+
+    The paper begins its training with a learning rate of 0.01, not 0.1.
+    """
+    return cifar_resnet(110, classes=classes, channels=channels)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from torch import nn
 
+from pipeline.cnns.architectures.architecture import architecture
 
+
+@architecture(made_for=28, channels=1, least=4)
 def cnn_mnist(*, classes: int, channels: int, size: int) -> nn.Module:
-    """Two convolutions (16 and 32 filters, with bias), then dense layers of 48 units and `classes`.
-
-    80,602 parameters (0.32 MB) for MNIST.
-    """
+    """Two convolutions of 16 and 32 filters, with biases; dense layers of 48 and `classes`."""
     side = size // 4
     return nn.Sequential(
         nn.Conv2d(channels, 16, 3, padding=1),
@@ -28,10 +28,11 @@ def cnn_mnist(*, classes: int, channels: int, size: int) -> nn.Module:
     )
 
 
+@architecture(made_for=32, least=8)
 def cnn_cifar(*, classes: int, channels: int, size: int) -> nn.Module:
-    """Three convolutions (32, 64 and 128 filters) with BatchNorm, then 256 units and `classes`.
+    """Three convolutions of 32, 64 and 128 filters; dense layers of 256 and `classes`.
 
-    A convolution before BatchNorm has no bias, which BatchNorm would take away again
+    BatchNorm follows each convolution, which has no bias: BatchNorm would take it away again
     (arXiv 1502.03167, section 3.2).
     """
     layers: list[nn.Module] = []

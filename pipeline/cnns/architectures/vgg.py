@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
+from pipeline.cnns.architectures.architecture import architecture
+
 # (kernel, filters) of the convolutions before each pooling; those of 1 x 1 as in configuration C
 # of arXiv 1409.1556, table 1.
 STAGES = (
@@ -14,13 +16,15 @@ STAGES = (
 )
 
 
+@architecture(made_for=224, least=16)
 def vgg12(*, classes: int, channels: int, size: int) -> nn.Module:
-    """Ten convolutions and two dense layers of 16 and 8 units, then the outputs.
+    """VGG-12: after arXiv 1409.1556, with BatchNorm and PReLU.
 
-    BatchNorm (arXiv 1502.03167) follows each of the twelve, before the activation; all have biases
-    none the less. ReLU after convolutions, PReLU with a slope per unit (arXiv 1502.01852, eq. 1)
-    after dense layers, average pooling. BatchNorm of the dense layers needs two pictures or more
-    in a training batch. 6,625,101 trainable parameters for 5 classes, RGB, 224 pixels.
+    Ten convolutions and two dense layers of 16 and 8 units, then the outputs. BatchNorm (arXiv
+    1502.03167) follows each of the twelve, before the activation; all have biases none the less.
+    ReLU after convolutions, PReLU with a slope per unit (arXiv 1502.01852, eq. 1) after dense
+    layers, average pooling. BatchNorm of the dense layers needs two pictures or more in a training
+    batch.
     """
     layers: list[nn.Module] = []
     n_in = channels

@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from pipeline.cnns.architectures.architecture import architecture
+
 
 class WideBlock(nn.Module):
     """y = f(x) + x, f twice BatchNorm, ReLU and a 3 x 3 convolution (figure 1c).
@@ -31,11 +33,11 @@ class WideBlock(nn.Module):
         return shortcut + y
 
 
+@architecture(made_for=32, least=4)
 def wide_resnet(*, classes: int, channels: int, size: int) -> nn.Module:
-    """WRN-16-8 (table 1 with N = 2, k = 8): six blocks of 128, 256 and 512 filters.
+    """WRN-16-8: Zagoruyko & Komodakis, arXiv 1605.07146, table 1 with N = 2 and k = 8.
 
-    Takes pictures of any size: the last map is averaged. 10,961,370 parameters for CIFAR-10, which
-    are 43.8 MB (41.8 MiB) of float32.
+    Six blocks of 128, 256 and 512 filters. Takes pictures of any size: the last map is averaged.
     """
     layers: list[nn.Module] = [nn.Conv2d(channels, 16, 3, padding=1, bias=False)]
     n_in = 16

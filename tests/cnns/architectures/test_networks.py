@@ -17,11 +17,11 @@ def pictures(n, channels, size):
 def side(name):
     """The native side; of the large ones, one that is quick."""
     architecture = ARCHITECTURES[name]
-    return architecture.size if architecture.size <= 32 else max(32, 2 * architecture.least)
+    return architecture.made_for if architecture.made_for <= 32 else max(32, 2 * architecture.least)
 
 
 def channels_of(name):
-    return 1 if ARCHITECTURES[name].size == 28 else 3
+    return ARCHITECTURES[name].channels
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -87,8 +87,8 @@ def test_learns_a_batch_by_heart(built):
 def test_takes_its_native_size_other_sizes_channels_and_classes(name):
     architecture = ARCHITECTURES[name]
     for channels, classes, size in [
-        (3, 2, architecture.size),
-        (1, 100, architecture.size + 11),
+        (3, 2, architecture.made_for),
+        (1, 100, architecture.made_for + 11),
         (4, 10, architecture.least),
     ]:
         with torch.device("meta"):  # shapes alone

@@ -10,7 +10,7 @@ from pipeline.cnns.architectures import torchvision as ready
 def test_they_are_those_of_torchvision_but_for_the_first_convolution(name, channels):
     with torch.device("meta"):
         theirs = getattr(torchvision.models, name)(num_classes=7)
-        ours = getattr(ready, name)(classes=7, channels=channels, size=32)
+        ours = getattr(ready, name).build(classes=7, channels=channels, size=32)
     expected = {key: list(value.shape) for key, value in theirs.state_dict().items()}
     expected[next(iter(expected))][1] = channels
     assert {key: list(value.shape) for key, value in ours.state_dict().items()} == expected

@@ -1,7 +1,15 @@
 import pytest
 import torch
+from torch import nn
 
-from pipeline.cnns.architectures.registry import ARCHITECTURES, build_network
+from pipeline.cnns.architectures import lenet, registry
+from pipeline.cnns.architectures.architecture import architecture
+from pipeline.cnns.architectures.registry import (
+    ARCHITECTURES,
+    build_network,
+    count_parameters,
+    parameters,
+)
 
 SMALL = [name for name in ARCHITECTURES if name != "vgg16"]  # half a gigabyte
 
@@ -41,3 +49,42 @@ def test_a_size_below_the_least_is_refused(name, refused):
 def test_no_picture_has_no_pixel(refused):
     with refused("0 x 0", "none does"):
         build_network("mlp_mnist", classes=10, channels=3, size=0, seed=0)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_parameters_are_counted_without_a_network(name, network):
+    known = ARCHITECTURES[name]
+    built = network(name, known.made_for, classes=7, channels=known.channels)
+    assert count_parameters(name, 7) == parameters(built)
+
+
+def test_every_network_says_where_it_is_from():
+    assert ARCHITECTURES["lenet5"].source == "LeNet-5: LeCun et al. 1998, figure 2, with ReLU"
+    for name, known in ARCHITECTURES.items():
+        assert len(known.source) > 20, name
+        assert "\n" not in known.source
+
+
+def test_all_of_a_family_are_known_by_their_functions_names():
+    found = [value for f in registry.FAMILIES for value in vars(f).values()]
+    builders = [value for value in found if isinstance(value, registry.Architecture)]
+    assert list(ARCHITECTURES.values()) == builders
+    assert ARCHITECTURES["lenet5"] is lenet.lenet5
+
+
+def test_a_new_network_is_a_function_with_a_decorator(monkeypatch, refused):
+    @architecture(made_for=16, least=5)
+    def line(*, classes, channels, size):
+        """A line: nobody 2024.
+
+        More of it.
+        """
+        return nn.Sequential(nn.Flatten(), nn.Linear(channels * size * size, classes))
+
+    assert (line.name, line.source) == ("line", "A line: nobody 2024")
+    monkeypatch.setitem(ARCHITECTURES, line.name, line)
+    built = build_network("line", classes=3, channels=1, size=6, seed=0)
+    assert built(torch.rand(2, 1, 6, 6)).shape == (2, 3)
+    assert count_parameters("line", 3) == 3 * (3 * 16 * 16 + 1)
+    with refused("takes 5 x 5 and more, made for 16 x 16"):
+        build_network("line", classes=3, channels=1, size=4, seed=0)
