@@ -6,52 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
+from pipeline.cnns.schedules import Schedule
 from pipeline.core.schema import (
     Device,
-    Fraction,
     NotNegative,
     OffOr,
     PositiveFloat,
     Probability,
     Section,
     Seed,
-)
-
-
-class ScheduleSection(Section):
-    """warmup: epochs in which the rate rises from 0."""
-
-    warmup: NotNegative = 0.0
-
-
-class ConstantSchedule(ScheduleSection):
-    kind: Literal["constant"]
-
-
-class StepsSchedule(ScheduleSection):
-    """at: the first epoch of a rate, counted from 0 -> the rate."""
-
-    kind: Literal["steps"]
-    at: Annotated[dict[Annotated[int, Field(ge=1)], PositiveFloat], Field(min_length=1)]
-
-
-class ExponentialSchedule(ScheduleSection):
-    kind: Literal["exponential"]
-    factor: Annotated[float, Field(gt=0, lt=1)]
-    after: Annotated[int, Field(ge=0)] = 0
-
-
-class CosineSchedule(ScheduleSection):
-    kind: Literal["cosine"]
-
-
-class OneCycleSchedule(ScheduleSection):
-    kind: Literal["one_cycle"]
-    rise: Fraction = 0.25
-
-
-Schedule = (
-    ConstantSchedule | StepsSchedule | ExponentialSchedule | CosineSchedule | OneCycleSchedule
 )
 
 
@@ -95,7 +58,7 @@ class CnnRun(Section):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     nesterov: bool = True
     weight_decay: NotNegative
-    schedule: Annotated[Schedule, Field(discriminator="kind")]
+    schedule: Schedule
     batch_size: PositiveInt
     epochs: PositiveInt
     augment: Augment

@@ -21,7 +21,6 @@ from pipeline.cnns.checkpoints import Checkpoint
 from pipeline.cnns.inputs import Pictures, as_input
 from pipeline.cnns.optimization import class_weights, load_optimizer, optimizer_tensors
 from pipeline.cnns.params import CnnRun
-from pipeline.cnns.schedules import learning_rate
 from pipeline.compute.distributed import World
 from pipeline.measure.accuracy import Epoch, hit_at_1
 
@@ -187,8 +186,8 @@ class Trainer:
         for step, batch in enumerate(batches):
             time = epoch + step / len(batches)
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(
-                    params.schedule, phase.learning_rate, time=time, epochs=phase.epochs
+                group["lr"] = params.schedule.learning_rate(
+                    phase.learning_rate, time=time, epochs=phase.epochs
                 )
             own = batch[self.world.rank :: self.world.size]
             share = len(own) / len(batch)  # of the batch; 0 where it is too small for all processes

@@ -5,18 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.cnns.params import (
+from pipeline.cnns.schedules import (
     ConstantSchedule,
     CosineSchedule,
     ExponentialSchedule,
     OneCycleSchedule,
     StepsSchedule,
 )
-from pipeline.cnns.schedules import learning_rate
 
 
 def rates(schedule, times, *, base=0.1, epochs=10):
-    return [learning_rate(schedule, base, time=t, epochs=epochs) for t in times]
+    return [schedule.learning_rate(base, time=t, epochs=epochs) for t in times]
 
 
 def torch_rates(scheduler_of, steps):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import pytest
 import torch
+from pydantic import Field
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -14,6 +16,7 @@ from pipeline.cnns.checkpoints import Checkpoint
 from pipeline.cnns.inputs import Pictures
 from pipeline.cnns.optimization import class_weights, set_output_bias
 from pipeline.cnns.params import CnnRun
+from pipeline.cnns.schedules import Schedule, ScheduleSection
 from pipeline.cnns.training import Phase, Trainer
 from pipeline.compute.distributed import World
 
@@ -108,6 +111,31 @@ def test_it_is_the_plain_loop(optimizer, checkpoint):
         assert row.accuracy == pytest.approx(hits / 50)
     for name, tensor in plain.state_dict().items():
         torch.testing.assert_close(made.network.state_dict()[name], tensor, rtol=1e-4, atol=1e-5)
+
+
+class HalvingSchedule(ScheduleSection):
+    kind: Literal["halving"]
+
+    def rate(self, base, time, epochs):
+        return base / 2 ** int(time)
+
+
+class ExtendedRun(CnnRun):
+    schedule: Annotated[get_args(Schedule)[0] | HalvingSchedule, Field(discriminator="kind")]
+
+
+def test_a_new_schedule_is_a_class_and_its_place_in_the_union(checkpoint, monkeypatch):
+    rates = []
+    step = torch.optim.SGD.step
+
+    def noted(self, *given):
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *given)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", noted)
+    schedule = {"kind": "halving", "warmup": 0.5}
+    fitted(ExtendedRun.model_validate({**OPTIONS, "schedule": schedule}), checkpoint)
+    assert rates == pytest.approx([0, 0.025, 0.05, 0.05] + [0.025] * 4 + [0.0125] * 4)
 
 
 EVERYTHING = {
