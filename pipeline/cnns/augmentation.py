@@ -24,35 +24,20 @@ Change = Callable[[Tensor, Generator], Tensor]
 
 
 def augmentation(params: Augment, *, colours: PrincipalColours | None) -> Change:
-    """What `params` name, one after the other: place first, then colour."""
-    changes: list[Change] = []
-    if params.resized_crop:
-        least = params.resized_crop
-        changes.append(lambda x, g: resized_crop(x, least, generator=g))
-    if params.rotation:
-        degrees = params.rotation
-        changes.append(lambda x, g: rotate(x, degrees, generator=g))
-    if params.crop:
-        padding = params.crop
-        changes.append(lambda x, g: crop(x, padding, generator=g))
-    if params.flip:
-        changes.append(lambda x, g: flip(x, generator=g))
-    if params.jitter:
-        strength = params.jitter
-        changes.append(lambda x, g: jitter(x, strength, generator=g))
-    if params.pca_colour and colours is not None:
-        deviation = params.pca_colour
-        changes.append(lambda x, g: colours.shift(x, deviation, generator=g))
+    """What `params` name, one after the other in the order of `CHANGES`."""
+    known = {**CHANGES, "pca_colour": colours.shift} if colours else CHANGES
+    wanted = [(change, getattr(params, name)) for name, change in known.items()]
+    changes = [(change, strength) for change, strength in wanted if strength]
 
-    def change(x: Tensor, generator: Generator) -> Tensor:
-        for one in changes:
-            x = one(x, generator)
+    def changed(x: Tensor, generator: Generator) -> Tensor:
+        for change, strength in changes:
+            x = change(x, strength, generator=generator)
         return x
 
-    return change
+    return changed
 
 
-def flip(x: Tensor, *, generator: Generator) -> Tensor:
+def flip(x: Tensor, _: bool = True, *, generator: Generator) -> Tensor:
     """Left and right change places with probability 1/2."""
     chosen = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < 0.5
     return torch.where(chosen, x.flip(3), x)
@@ -110,6 +95,17 @@ def jitter(x: Tensor, strength: float, *, generator: Generator) -> Tensor:
     return x.clamp(0, 1)
 
 
+# A key of `augment` -> what it does to a batch, with its value; in this order, place first, then
+# colour. After them comes pca_colour, which has to know the training pictures.
+CHANGES: dict[str, Callable[..., Tensor]] = {
+    "resized_crop": resized_crop,
+    "rotation": rotate,
+    "crop": crop,
+    "flip": flip,
+    "jitter": jitter,
+}
+
+
 class PrincipalColours:
     """Colour shifts along the principal components of the training pictures' colours.
 
@@ -146,7 +142,7 @@ def mixed(
     MixUp (arXiv 1710.09412): λ x + (1 - λ) x', λ ~ Beta(α, α) for the batch. CutMix (arXiv
     1905.04899): a window of 1 - λ of the area from x'. Of both, one is drawn for each batch.
     """
-    methods = [(mixup, params.mixup), (cutmix, params.cutmix)]
+    methods = [(method, getattr(params, name)) for name, method in MIXTURES.items()]
     wanted = [(method, alpha) for method, alpha in methods if alpha]
     if not wanted:
         return x, targets
@@ -177,6 +173,10 @@ def cutmix(x: Tensor, order: Tensor, alpha: float, *, generator: Generator) -> t
     changed = x.clone()
     changed[:, :, top:bottom, left:right] = x[order, :, top:bottom, left:right]
     return changed, 1 - (bottom - top) * (right - left) / (height * width)
+
+
+# A key of `augment` -> how it mixes a batch with itself in another order.
+MIXTURES: dict[str, Callable[..., tuple[Tensor, float]]] = {"mixup": mixup, "cutmix": cutmix}
 
 
 def _beta(alpha: float, generator: Generator) -> float:

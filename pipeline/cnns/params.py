@@ -19,7 +19,10 @@ from pipeline.core.schema import (
 
 
 class Augment(Section):
-    """Random changes of the training pictures; what is not named does not happen."""
+    """Random changes of the training pictures; what is not named does not happen.
+
+    Each has a function in `augmentation`, and a line in its tables.
+    """
 
     flip: bool = False
     crop: Annotated[int, Field(ge=0)] = 0

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from pipeline.cnns.augmentation import (
+    CHANGES,
+    MIXTURES,
     PrincipalColours,
     augmentation,
     crop,
@@ -162,3 +164,22 @@ def test_every_change_together_keeps_the_shape_and_repeats(pictures):
     assert first.shape == pictures.shape
     assert torch.equal(first, second)
     assert not torch.equal(first, change(pictures, torch.Generator().manual_seed(2)))
+
+
+def test_every_key_of_the_section_has_its_function():
+    assert {*CHANGES, *MIXTURES, "pca_colour"} == set(Augment.model_fields)
+
+
+def test_a_new_change_is_a_field_a_function_and_a_line(pictures, generator, monkeypatch):
+    class More(Augment):
+        darker: float = 0.0
+
+    def darken(x, share, *, generator):
+        return x * (1 - share * torch.rand(len(x), 1, 1, 1, generator=generator))
+
+    monkeypatch.setitem(CHANGES, "darker", darken)
+    y = augmentation(More(darker=0.5), colours=None)(pictures, generator)
+    share = (y / pictures).amin((1, 2, 3))
+    torch.testing.assert_close(y, pictures * share[:, None, None, None])
+    assert 0.5 <= share.min() < share.max() <= 1
+    assert augmentation(More(), colours=None)(pictures, generator) is pictures
