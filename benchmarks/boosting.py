@@ -25,7 +25,7 @@ from sklearn.base import clone
 from pipeline.artifacts.images import one_hot
 from pipeline.classifiers.boosting import RULES, BoostedClassifier
 from pipeline.classifiers.network import NetworkClassifier
-from pipeline.classifiers.perceptrons import SNNClassifier
+from pipeline.classifiers.perceptrons import PerceptronClassifier
 from pipeline.core.parquet import Shards, from_column
 from pipeline.measure.intervals import bootstrap_interval
 
@@ -114,8 +114,8 @@ def main() -> None:
     sizes = splits["train"].X.shape[1], splits["train"].targets.shape[1]
     wide = widened(given.hidden, *sizes, members=given.members)
     systems: dict[str, NetworkClassifier] = {
-        "one network": SNNClassifier(given.hidden),
-        "one as large": SNNClassifier(wide),
+        "one network": PerceptronClassifier(given.hidden, init="normal"),
+        "one as large": PerceptronClassifier(wide, init="normal"),
     } | {rule: BoostedClassifier(given.hidden, rule=rule, members=given.members) for rule in RULES}
     trained = {name: best(system, splits, seeds=given.seeds) for name, system in systems.items()}
     hits = {name: splits["test"].hits(t.estimators) for name, t in trained.items()}

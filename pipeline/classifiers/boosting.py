@@ -159,7 +159,7 @@ class BoostedClassifier(NetworkClassifier):
     of SGD, become small.
 
     `bagging` (Breiman 1996, Machine Learning 24): members that know nothing of each other, each
-    trained on as many samples drawn with replacement, by the cross-entropy of `SNNClassifier`; the
+    trained on as many samples drawn with replacement, by the ensemble's cross-entropy; the
     prediction is the mean of their probabilities. It shows what is due to the number of members
     alone.
 

@@ -5,7 +5,8 @@ To add a kind is to add a class that names its estimator, and to put it into `Cl
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -21,9 +22,11 @@ class Run(Section):
 
     estimator: the class that is trained, `module:name`; it is given the values of the run that its
     constructor has parameters for, `none` as None, and `random_state` and `image_shape` likewise.
+    given: values of its parameters that the kind decides.
     """
 
     estimator: ClassVar[str]
+    given: ClassVar[Mapping[str, Any]] = {}
 
     kind: str
     input: Literal["components", "features", "pixels"]
@@ -45,13 +48,19 @@ class NetworkRun(Run):
 
 
 class SnnRun(NetworkRun):
-    estimator: ClassVar[str] = "pipeline.classifiers.perceptrons:SNNClassifier"
+    """The published perceptron: weights N(0, 0.01²), plain SGD."""
+
+    estimator: ClassVar[str] = "pipeline.classifiers.perceptrons:PerceptronClassifier"
+    given: ClassVar[Mapping[str, Any]] = {"init": "normal", "optimizer": "sgd"}
 
     kind: Literal["snn"]
 
 
 class AdamRun(NetworkRun):
-    estimator: ClassVar[str] = "pipeline.classifiers.perceptrons:AdamClassifier"
+    """The network of `SnnRun`, trained by Adam."""
+
+    estimator: ClassVar[str] = "pipeline.classifiers.perceptrons:PerceptronClassifier"
+    given: ClassVar[Mapping[str, Any]] = {"init": "normal", "optimizer": "adam"}
 
     kind: Literal["adam"]
 

@@ -1,4 +1,4 @@
-"""One network as a scikit-learn estimator: the perceptron and its two published presets."""
+"""One network as a scikit-learn estimator."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pipeline.nn.schedules import SCHEDULES
 class PerceptronClassifier(NetworkClassifier):
     """Multilayer perceptron of any depth.
 
+    With `init` "normal" and plain SGD it is the published SNN.
     Class labels: softmax outputs and their cross-entropy. Indicator targets: sigmoid outputs and
     binary cross-entropy. The other parameters are those of `NetworkClassifier`.
 
@@ -133,63 +134,3 @@ class PerceptronClassifier(NetworkClassifier):
     def _rate(self, epoch: int) -> float:
         factor = SCHEDULES[self.schedule](epoch, self.decay, self.decay_epochs)
         return self.learning_rate * factor
-
-
-class SNNClassifier(PerceptronClassifier):
-    """The published multilayer perceptron, trained by plain SGD: weights N(0, 0.01²)."""
-
-    def __init__(
-        self,
-        hidden: Sequence[int] = (512, 256),
-        *,
-        dropout: float = 0.0,
-        init: str = "normal",
-        learning_rate: float = 0.01,
-        batch_size: int = 32,
-        epochs: int = 30,
-        clip: float | None = None,
-        patience: int | None = None,
-        random_state: int | Generator | None = None,
-    ) -> None:
-        super().__init__(
-            hidden,
-            dropout=dropout,
-            init=init,
-            optimizer="sgd",
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            epochs=epochs,
-            clip=clip,
-            patience=patience,
-            random_state=random_state,
-        )
-
-
-class AdamClassifier(PerceptronClassifier):
-    """The network of `SNNClassifier` trained by Adam."""
-
-    def __init__(
-        self,
-        hidden: Sequence[int] = (512, 256),
-        *,
-        dropout: float = 0.0,
-        init: str = "normal",
-        learning_rate: float = 0.001,
-        batch_size: int = 32,
-        epochs: int = 30,
-        clip: float | None = None,
-        patience: int | None = None,
-        random_state: int | Generator | None = None,
-    ) -> None:
-        super().__init__(
-            hidden,
-            dropout=dropout,
-            init=init,
-            optimizer="adam",
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            epochs=epochs,
-            clip=clip,
-            patience=patience,
-            random_state=random_state,
-        )

@@ -84,7 +84,7 @@ def make_estimator(run: Run, *, seed: int, image_shape: Shape | None) -> Any:
     """The estimator of a run, not yet fitted: every parameter of its name, seed and shape."""
     estimator = dotted(run.estimator)
     known = estimator().get_params().keys()
-    given = {**run.model_dump(), "random_state": seed, "image_shape": image_shape}
+    given = {**run.model_dump(), **run.given, "random_state": seed, "image_shape": image_shape}
     arguments = {key: value for key, value in given.items() if key in known}
     return estimator(
         **{key: None if value == "none" else value for key, value in arguments.items()}

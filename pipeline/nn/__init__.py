@@ -3,7 +3,6 @@
 Reading order: `layers`, `convolution`, `pooling` and `normalization` (what a network is made of),
 `initialization` (where it starts), `losses` (what it minimises), `optimizers` and `schedules` (how
 it descends), `network` (layers in sequence and one epoch of training), `convnet` (layers for
-pictures in sequence), `replicas` (training in processes), `estimator` (what the scikit-learn
-estimators share), `classifiers` (`PerceptronClassifier`, `SNNClassifier`, `AdamClassifier`),
-`images` (`ConvNetClassifier`) and `boosting` (`BoostedClassifier`).
+pictures in sequence), `replicas` (training in processes). `pipeline.classifiers` makes scikit-learn
+estimators of them.
 """

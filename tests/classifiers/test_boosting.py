@@ -301,11 +301,11 @@ def test_bagging_by_hand(tagged):
 # ---------------------------------------------------------------- every rule
 
 
-# As in test_classifiers.py, which has the default rule: settings for some tens of samples.
+# As in test_perceptrons.py: settings for some tens of samples.
 SMALL = SETTINGS | {"hidden": (16,), "epochs": 20, "members": 2}
 
 
-@parametrize_with_checks([BoostedClassifier(**SMALL, rule=rule) for rule in ("newton", "bagging")])
+@parametrize_with_checks([BoostedClassifier(**SMALL, rule=rule) for rule in RULES])
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)
 

@@ -169,6 +169,19 @@ def test_every_parameter_reaches_the_estimator(run):
     assert found.get("image_shape", SHAPE) == SHAPE
 
 
+def test_the_published_networks_are_presets_of_the_perceptron():
+    snn, adam = (
+        make_estimator(RUNS[kind], seed=0, image_shape=SHAPE).get_params()
+        for kind in ("snn", "adam")
+    )
+    assert (snn["init"], snn["optimizer"], snn["momentum"]) == ("normal", "sgd", 0)
+    assert (adam["init"], adam["optimizer"]) == ("normal", "adam")
+    for found in (snn, adam):
+        assert (found["schedule"], found["batch_norm"], found["weight_decay"]) == (
+            "constant", False, 0,
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize("multilabel", [False, True])
 def test_scores(run, multilabel):
     trained = fitted(run, multilabel=multilabel)
