@@ -82,7 +82,7 @@ def plain(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
         for images in DataLoader(pictures, batch_size=BATCH, num_workers=2):
             parts.append(getattr(backbone, layer)(images).half().numpy())
     vectors = np.concatenate(parts)
-    store = VectorStore.of(folder / "plain", vectors.shape[1], {"by": "plain"})
+    store = VectorStore.of(vectors.shape[1], {"by": "plain"}, folder / "plain")
     for path in Shards(folder / "images").paths:
         ids = shard_ids(path)
         store.write(ids, vectors[: len(ids)], mode="plain")
@@ -93,7 +93,7 @@ def plain(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 def ours(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """The stage's own way."""
     extractor = make_extractor(folder, options)
-    store = VectorStore.of(folder / "ours", extractor.dimension, extractor.provenance)
+    store = VectorStore.of(extractor.dimension, extractor.provenance, folder / "ours")
     work = plan(Shards(folder / "images"), store, World())
     extractor.expect(work.new)
     start = time.perf_counter()

@@ -82,7 +82,7 @@ def end_to_end(
             execution = Execution(device=DEVICE, decoder=decoder, compile=DEVICE == "cuda")
             extractor = Extractor(backbone, layer=layer, execution=execution)
             extractor.expect(count)
-            store = VectorStore.of(folder / layer, extractor.dimension, extractor.provenance)
+            store = VectorStore.of(extractor.dimension, extractor.provenance, folder / layer)
             work = plan(images, store, World())
             start = time.perf_counter()
             extract(work, store, extractor, what="features")
@@ -106,7 +106,7 @@ def decode_rate(extractor: Extractor, pictures: list[bytes]) -> float:
 
 def write_rate(extractor: Extractor, images: Shards, store: VectorStore, folder: Path) -> float:
     """Of the vectors already computed, by as many writers as the stage has."""
-    again = VectorStore.of(folder / "again", store.dimension, store.provenance)
+    again = VectorStore.of(store.dimension, store.provenance, folder / "again")
     ids = [shard_ids(path) for path in images.paths[:40]]
     vectors = [store.read(i) for i in ids]
     start = time.perf_counter()
@@ -121,7 +121,7 @@ def write_rate(extractor: Extractor, images: Shards, store: VectorStore, folder:
 
 def pca(folder: Path, rows: int, columns: int) -> Iterator[str]:
     """100 components, beside a pass that only reads."""
-    store = VectorStore.of(folder / "rows", columns, {})
+    store = VectorStore.of(columns, {}, folder / "rows")
     shards = []
     for number, block in enumerate(features(rows, columns)):
         shards.append([f"{number} {i}" for i in range(len(block))])

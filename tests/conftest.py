@@ -23,7 +23,6 @@ from pipeline.core.parquet import Shards
 from pipeline.ingest.params import Ingest
 from pipeline.ingest.stage import ingest
 
-
 PROJECT = {"made", "project", "made_project_copy"}
 
 
@@ -179,7 +178,7 @@ def made(tmp_path_factory, worker_id):
     with FileLock(folder.with_suffix(".lock")):  # one of the test processes makes it for all
         if not printed.exists():
             project = Project(folder)
-            output = project.run("dvc", "repro")
+            output = project.run("dvc", "repro", forked=False)
             project.commit("results")
             printed.write_text(output, "utf-8")
     return Project.at(folder), printed.read_text("utf-8")

@@ -19,12 +19,14 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 
-LIBRARIES = """
-    altair captum.attr jinja2 pandas PIL.Image pyarrow.parquet pydantic ruamel.yaml
-    safetensors.torch scipy.fft scipy.optimize sklearn.linear_model sklearn.neighbors timm torch
-    torchvision.datasets torchvision.transforms.v2 tqdm vl_convert
-""".split()
+LIBRARIES = [
+    "altair", "captum.attr", "jinja2", "pandas", "PIL.Image", "pyarrow.parquet", "pydantic",
+    "ruamel.yaml", "safetensors.torch", "scipy.fft", "scipy.optimize", "sklearn.linear_model",
+    "sklearn.neighbors", "timm", "torch", "torch.distributed.run", "torchvision.datasets",
+    "torchvision.transforms.v2", "tqdm", "vl_convert",
+]  # fmt: skip
 
 
 class Forked:
@@ -117,7 +119,7 @@ def main() -> None:
         serve(address)
     elif (words := [word for word in arguments if word != "-u"])[:1] == ["-m"]:
         forked = Forked(
-            address, words, folder=os.getcwd(), environment=os.environ, streams=(0, 1, 2)
+            address, words, folder=str(Path.cwd()), environment=os.environ, streams=(0, 1, 2)
         )
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):  # meant for what was forked
             signal.signal(number, lambda number, _: forked.send(number))

@@ -51,8 +51,9 @@ def run(
 def start(*command: str, folder: Path, streams: tuple[Path, Path], **variables: str) -> Forked:
     """`python -m MODULE …` in `folder`, forked; its streams end in two files or in one."""
     environment = _environment(variables, forked=True)
-    with open(os.devnull) as nothing, streams[0].open("ab") as out, streams[1].open("ab") as err:
-        numbers = [file.fileno() for file in (nothing, out, err)]
+    nothing, output, errors = Path(os.devnull), *streams
+    with nothing.open() as read, output.open("ab") as out, errors.open("ab") as err:
+        numbers = [file.fileno() for file in (read, out, err)]
         address = str(_server() / "address")
         return Forked(
             address, command[1:], folder=str(folder), environment=environment, streams=numbers

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 import numpy as np
 from numpy.random import Generator
+from pydantic import PositiveInt
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.classifiers.estimator import Bounds, Samples
-from pipeline.classifiers.network import BOUNDS, NetworkClassifier
+from pipeline.classifiers.bounds import Factor, Init, RuleName, Share, Sizes
+from pipeline.classifiers.estimator import Samples
+from pipeline.classifiers.network import NetworkClassifier
+from pipeline.core.schema import NotNegative, PositiveFloat
 from pipeline.nn.layers import Array
 from pipeline.nn.losses import (
     BinaryCrossEntropy,
@@ -125,7 +127,7 @@ class Bagging(Rule):
         return total / members
 
 
-RULES: dict[str, type[Rule]] = {
+RULES: dict[RuleName, type[Rule]] = {
     "residual_average": ResidualAverage,
     "newton": Newton,
     "bagging": Bagging,
@@ -182,27 +184,21 @@ class BoostedClassifier(NetworkClassifier):
         of s (`residual_average`) or y - p (other rules, p the ensemble's) after each member.
     """
 
-    _bounds: ClassVar[Bounds] = {
-        **BOUNDS,
-        "rule": (lambda v: v in RULES, f"one of {', '.join(RULES)}"),
-        "shrinkage": (lambda v: 0 < v <= 1, "in (0, 1]"),
-    }
-
     def __init__(
         self,
-        hidden: Sequence[int] = (512, 256),
+        hidden: Sizes = (512, 256),
         *,
-        rule: str = "residual_average",
-        members: int = 5,
-        shrinkage: float = 0.5,
-        tolerance: float = 1e-3,
-        dropout: float = 0.0,
-        init: str = "normal",
-        learning_rate: float = 0.01,
-        batch_size: int = 32,
-        epochs: int = 30,
-        clip: float | None = 0.5,
-        patience: int | None = None,
+        rule: RuleName = "residual_average",
+        members: PositiveInt = 5,
+        shrinkage: Factor = 0.5,
+        tolerance: NotNegative = 1e-3,
+        dropout: Share = 0.0,
+        init: Init = "normal",
+        learning_rate: PositiveFloat = 0.01,
+        batch_size: PositiveInt = 32,
+        epochs: PositiveInt = 30,
+        clip: PositiveFloat | None = 0.5,
+        patience: PositiveInt | None = None,
         random_state: int | Generator | None = None,
     ) -> None:
         self.hidden = hidden

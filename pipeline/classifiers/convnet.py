@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.random import Generator
+from pydantic import PositiveInt
 
+from pipeline.classifiers.bounds import (
+    Factor,
+    Filters,
+    ImageShape,
+    Init,
+    Optimizer,
+    Pooling,
+    Schedule,
+    Share,
+    Sizes,
+)
 from pipeline.classifiers.perceptrons import PerceptronClassifier
 from pipeline.classifiers.similarity import square_picture
+from pipeline.core.schema import NotNegative, PositiveFloat
 from pipeline.nn.convnet import convnet
 from pipeline.nn.layers import Array
 from pipeline.nn.network import Network
@@ -36,25 +48,25 @@ class ConvNetClassifier(PerceptronClassifier):
 
     def __init__(
         self,
-        filters: Sequence[int] = (32, 32, 64, 64),
+        filters: Filters = (32, 32, 64, 64),
         *,
-        hidden: Sequence[int] = (128,),
-        image_shape: tuple[int, int, int] | None = None,
-        pooling: str = "max",
+        hidden: Sizes = (128,),
+        image_shape: ImageShape | None = None,
+        pooling: Pooling = "max",
         batch_norm: bool = False,
-        dropout: float = 0.0,
-        init: str = "he",
-        optimizer: str = "sgd",
-        learning_rate: float = 0.01,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        schedule: str = "constant",
-        decay: float = 0.1,
-        decay_epochs: int = 10,
-        batch_size: int = 32,
-        epochs: int = 30,
-        clip: float | None = None,
-        patience: int | None = None,
+        dropout: Share = 0.0,
+        init: Init = "he",
+        optimizer: Optimizer = "sgd",
+        learning_rate: PositiveFloat = 0.01,
+        momentum: Share = 0.0,
+        weight_decay: NotNegative = 0.0,
+        schedule: Schedule = "constant",
+        decay: Factor = 0.1,
+        decay_epochs: PositiveInt = 10,
+        batch_size: PositiveInt = 32,
+        epochs: PositiveInt = 30,
+        clip: PositiveFloat | None = None,
+        patience: PositiveInt | None = None,
         random_state: int | Generator | None = None,
     ) -> None:
         super().__init__(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter, thread_time
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -15,12 +15,10 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from pipeline.classifiers.bounds import check_parameters
 from pipeline.measure.accuracy import Epoch
 
 Array = NDArray[np.floating[Any]]
-
-# Parameter -> whether a value will do, and what must be: `fit` checks, as scikit-learn asks.
-Bounds = Mapping[str, tuple[Callable[[Any], bool], str]]
 
 THRESHOLD = 0.5  # `predict` gives a sample each label above it, where there may be several
 
@@ -42,11 +40,11 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         process trains, which does not depend on what else runs, otherwise that of the clock.
     n_features_in_ : number of features.
 
-    It computes in the dtype of X: float32 and float64 stay, anything else becomes float32.
+    It computes in the dtype of X: float32 and float64 stay, anything else becomes float32. The
+    annotations of a constructor are bounds of its parameters; `fit` checks them.
     """
 
     n_features_in_: int
-    _bounds: ClassVar[Bounds] = {}
 
     def fit(
         self,
@@ -61,9 +59,7 @@ class Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Raises `ValueError` for parameters and data outside their bounds, `FloatingPointError` where
         training diverges.
         """
-        for name, (holds, bound) in self._bounds.items():
-            if hasattr(self, name) and not holds(value := getattr(self, name)):
-                raise ValueError(f"{name} must be {bound}, got {value!r}")
+        check_parameters(self)
         x, labels = validate_data(self, X, y, dtype=(np.float32, np.float64), multi_output=True)
         check_classification_targets(labels)
         self._dtype: DTypeLike = x.dtype

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from pipeline.classifiers.estimator import Array, Classifier, Samples
+from pipeline.core.schema import PositiveFloat
 
 MAX_ITER = 1000
 CERTAIN = 30.0  # log-odds of a label that every training sample has, or none (then negative)
@@ -24,7 +25,7 @@ class LogisticClassifier(Classifier):
     Fitted: coef_ (K, D), intercept_ (K,), and the attributes of `Classifier`.
     """
 
-    def __init__(self, C: float = 1.0) -> None:
+    def __init__(self, C: PositiveFloat = 1.0) -> None:
         self.C = C
 
     @property

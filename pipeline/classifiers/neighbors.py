@@ -12,12 +12,18 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
+from pipeline.classifiers.bounds import Distance
 from pipeline.classifiers.estimator import Array, Classifier, Samples
 from pipeline.classifiers.similarity import BLOCK, picture_shape, structural_similarity
 from pipeline.compute.parallel import cores
 
 # distance -> scikit-learn's metric, which gives the same order; it has none for ssim.
-METRICS = {"manhattan": "manhattan", "mse": "sqeuclidean", "cosine": "cosine", "ssim": None}
+METRICS: dict[Distance, str | None] = {
+    "manhattan": "manhattan",
+    "mse": "sqeuclidean",
+    "cosine": "cosine",
+    "ssim": None,
+}
 
 
 class DistanceClassifier(Classifier):
@@ -38,7 +44,7 @@ class DistanceClassifier(Classifier):
     standardised one by one have lost it.
     """
 
-    distance: str
+    distance: Distance
     image_shape: Sequence[int] | None
 
     _learned: tuple[str, ...]  # names of the learned arrays, attributes with a _ behind
@@ -75,8 +81,6 @@ class DistanceClassifier(Classifier):
         """Check the learned arrays and set what follows from them."""
 
     def _prepare_distance(self) -> None:
-        if self.distance not in METRICS:
-            raise ValueError(f"distance must be one of {', '.join(METRICS)}, got {self.distance!r}")
         if self.distance == "ssim":
             self._picture = picture_shape(self.n_features_in_, self.image_shape)
 
@@ -107,7 +111,7 @@ class NeighborsClassifier(DistanceClassifier):
         self,
         n_neighbors: int = 1,
         *,
-        distance: str = "manhattan",
+        distance: Distance = "manhattan",
         image_shape: Sequence[int] | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors
@@ -168,7 +172,7 @@ class CentroidClassifier(DistanceClassifier):
     _learned = ("centroids", "scale", "data_range")
 
     def __init__(
-        self, *, distance: str = "manhattan", image_shape: Sequence[int] | None = None
+        self, *, distance: Distance = "manhattan", image_shape: Sequence[int] | None = None
     ) -> None:
         self.distance = distance
         self.image_shape = image_shape

@@ -1,4 +1,4 @@
-"""What classifiers of networks share: bounds of their parameters, epochs, history."""
+"""What classifiers of networks share: epochs, history."""
 
 from __future__ import annotations
 
@@ -6,56 +6,25 @@ import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
-from pipeline.classifiers.estimator import Bounds, Classifier, Samples
+from pipeline.classifiers.estimator import Classifier, Samples
 from pipeline.compute.parallel import FORKS, cores
 from pipeline.measure.accuracy import Epoch, hit_at_1
-from pipeline.nn.convnet import POOLS
-from pipeline.nn.initialization import DEVIATIONS
 from pipeline.nn.layers import Array
 from pipeline.nn.losses import Loss
 from pipeline.nn.network import Network, minibatches, perceptron, train_epoch
 from pipeline.nn.optimizers import SGD, Optimizer
 from pipeline.nn.replicas import Replicas
-from pipeline.nn.schedules import SCHEDULES
 
 # So many products of values with weights in a forward pass of a batch are worth processes. The SNN
 # of 185,000 weights with batches of 32 has a sixth of it.
 SHARED = 2**25
-
-BOUNDS: Bounds = {
-    "hidden": (lambda v: all(units >= 1 for units in v), "layer sizes of at least 1"),
-    "dropout": (lambda v: 0 <= v < 1, "in [0, 1)"),
-    "learning_rate": (lambda v: v > 0, "above 0"),
-    "batch_size": (lambda v: v >= 1, "at least 1"),
-    "epochs": (lambda v: v >= 1, "at least 1"),
-    "clip": (lambda v: v is None or v > 0, "above 0 or None"),
-    "init": (lambda v: v in DEVIATIONS, f"one of {', '.join(DEVIATIONS)}"),
-    "optimizer": (lambda v: v in ("sgd", "adam"), "one of sgd, adam"),
-    "momentum": (lambda v: 0 <= v < 1, "in [0, 1)"),
-    "weight_decay": (lambda v: v >= 0, "0 or above"),
-    "schedule": (lambda v: v in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
-    "decay": (lambda v: 0 < v <= 1, "in (0, 1]"),
-    "decay_epochs": (lambda v: v >= 1, "at least 1"),
-    "filters": (
-        lambda v: len(v) >= 1 and all(channels >= 1 for channels in v),
-        "one or more numbers of at least 1",
-    ),
-    "image_shape": (
-        lambda v: v is None or (len(v) == 3 and all(size >= 1 for size in v)),
-        "None or (H, W, C), each at least 1",
-    ),
-    "pooling": (lambda v: v in POOLS, f"one of {', '.join(POOLS)}"),
-    "patience": (lambda v: v is None or v >= 1, "at least 1 or None"),
-    "members": (lambda v: v >= 1, "at least 1"),
-    "tolerance": (lambda v: v >= 0, "0 or above"),
-}
 
 
 class NetworkClassifier(Classifier):
@@ -86,8 +55,6 @@ class NetworkClassifier(Classifier):
     clip: float | None
     init: str
     random_state: int | Generator | None
-
-    _bounds: ClassVar[Bounds] = BOUNDS
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """X (N, n_features) -> (N, C); rows sum to 1 unless `multilabel_`."""

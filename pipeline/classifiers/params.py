@@ -10,10 +10,20 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from pipeline.core.schema import OffOr, PositiveFloat, Probability, Section, Seed
+from pipeline.classifiers.bounds import (
+    Distance,
+    Factor,
+    Filters,
+    Init,
+    Optimizer,
+    Pooling,
+    RuleName,
+    Schedule,
+    Share,
+    Sizes,
+)
+from pipeline.core.schema import NotNegative, OffOr, PositiveFloat, Probability, Section, Seed
 
-Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False)]  # YAML has lists only
-Init = Literal["normal", "xavier", "he"]
 Folds = Annotated[int, Field(ge=2, le=100)]
 
 
@@ -39,7 +49,7 @@ class Run(Section):
 
 class NetworkRun(Run):
     hidden: Sizes
-    dropout: Annotated[float, Field(ge=0, lt=1)]
+    dropout: Share
     learning_rate: PositiveFloat
     batch_size: PositiveInt
     epochs: PositiveInt
@@ -69,10 +79,10 @@ class BoostedRun(NetworkRun):
     estimator: ClassVar[str] = "pipeline.classifiers.boosting:BoostedClassifier"
 
     kind: Literal["boosted"]
-    rule: Literal["residual_average", "newton", "bagging"]
+    rule: RuleName
     members: PositiveInt
     tolerance: PositiveFloat
-    shrinkage: Annotated[float, Field(gt=0, le=1)]
+    shrinkage: Factor
     init: Init
 
 
@@ -81,11 +91,11 @@ class TunedRun(NetworkRun):
 
     init: Init
     batch_norm: bool
-    optimizer: Literal["sgd", "adam"]
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    schedule: Literal["constant", "step", "exponential"]
-    decay: Annotated[float, Field(gt=0, le=1)]
+    optimizer: Optimizer
+    momentum: Share
+    weight_decay: NotNegative
+    schedule: Schedule
+    decay: Factor
     decay_epochs: PositiveInt
 
 
@@ -100,12 +110,12 @@ class ConvnetRun(TunedRun):
 
     kind: Literal["convnet"]
     input: Literal["pixels"]
-    filters: Annotated[Sizes, Field(min_length=1)]
-    pooling: Literal["max", "average"]
+    filters: Filters
+    pooling: Pooling
 
 
 class DistanceRun(Run):
-    distance: Literal["manhattan", "mse", "cosine", "ssim"]
+    distance: Distance
 
     @model_validator(mode="after")
     def _pictures(self) -> DistanceRun:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from numpy.random import Generator
+from pydantic import PositiveInt
 from sklearn.utils.validation import check_is_fitted
 
+from pipeline.classifiers.bounds import Factor, Init, Optimizer, Schedule, Share, Sizes
 from pipeline.classifiers.estimator import Samples
 from pipeline.classifiers.network import NetworkClassifier
+from pipeline.core.schema import NotNegative, PositiveFloat
 from pipeline.nn.layers import Array
 from pipeline.nn.losses import BinaryCrossEntropy, CrossEntropy, SoftmaxCrossEntropy
 from pipeline.nn.network import Network, perceptron
-from pipeline.nn.optimizers import SGD, Adam, Optimizer
+from pipeline.nn.optimizers import SGD, Adam
+from pipeline.nn.optimizers import Optimizer as Descent
 from pipeline.nn.schedules import SCHEDULES
 
 
@@ -42,22 +46,22 @@ class PerceptronClassifier(NetworkClassifier):
 
     def __init__(
         self,
-        hidden: Sequence[int] = (512, 256),
+        hidden: Sizes = (512, 256),
         *,
         batch_norm: bool = False,
-        dropout: float = 0.0,
-        init: str = "he",
-        optimizer: str = "sgd",
-        learning_rate: float = 0.01,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        schedule: str = "constant",
-        decay: float = 0.1,
-        decay_epochs: int = 10,
-        batch_size: int = 32,
-        epochs: int = 30,
-        clip: float | None = None,
-        patience: int | None = None,
+        dropout: Share = 0.0,
+        init: Init = "he",
+        optimizer: Optimizer = "sgd",
+        learning_rate: PositiveFloat = 0.01,
+        momentum: Share = 0.0,
+        weight_decay: NotNegative = 0.0,
+        schedule: Schedule = "constant",
+        decay: Factor = 0.1,
+        decay_epochs: PositiveInt = 10,
+        batch_size: PositiveInt = 32,
+        epochs: PositiveInt = 30,
+        clip: PositiveFloat | None = None,
+        patience: PositiveInt | None = None,
         random_state: int | Generator | None = None,
     ) -> None:
         self.hidden = hidden
@@ -124,7 +128,7 @@ class PerceptronClassifier(NetworkClassifier):
             dtype=self._dtype,
         )
 
-    def _optimizer(self, params: Array) -> Optimizer:
+    def _optimizer(self, params: Array) -> Descent:
         if self.optimizer == "adam":
             return Adam(params, self.learning_rate, weight_decay=self.weight_decay)
         return SGD(

@@ -19,7 +19,7 @@ from pipeline.ingest.audit import Audit, audit_pictures
 from pipeline.ingest.params import Ingest
 from pipeline.ingest.screening import Accepted, Screening
 from pipeline.ingest.selection import required_classes, select
-from pipeline.ingest.sources.registry import SOURCES
+from pipeline.ingest.sources.opening import open_source
 from pipeline.ingest.splitting import artists_apart, split_pictures
 from pipeline.ingest.spool import Spool
 
@@ -35,7 +35,7 @@ def ingest(params: Ingest) -> str:
         shortest_side=0 if params.select.shortest_side == "none" else params.select.shortest_side,
         hashes=params.audit.near_duplicates != "none",
     )
-    pictures = SOURCES[params.source.kind](params.source, Path(params.input))
+    pictures = open_source(params.source, Path(params.input))
     with Spool(images.PATH.with_name(f".{images.PATH.name}.screened")) as spool:
         for image_id, data in screening.screen(progress(pictures, what="pictures")):
             spool.put(image_id, data)

@@ -10,7 +10,8 @@ from timm.data import create_transform
 
 from pipeline.backbones.weights import PACKAGED, make_backbone
 from pipeline.compute.pictures import PictureError, decode_rgb
-from pipeline.features.extraction import REVISION, Execution, Extractor
+from pipeline.features.extraction import Execution, Extractor
+from pipeline.features.provenance import REVISION
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -21,9 +21,9 @@ CPU = torch.device("cpu")
 NO_COMPILER = """
     from pathlib import Path
     import torch
-    from pipeline import inference
-    from pipeline.backbones import make_backbone
-    from pipeline.errors import UserError
+    from pipeline.backbones.weights import make_backbone
+    from pipeline.core.errors import UserError
+    from pipeline.features import inference
 
     backbone = make_backbone("test_resnet", "random", pretrained_dir=Path("none"), seed=0)
     run = inference.Inference(

@@ -19,13 +19,14 @@ from processes import run, start
 from project import ROOT
 from ruamel.yaml import YAML
 
+from pipeline.artifacts import images, models, vectors
 from pipeline.artifacts.images import images_schema
 from pipeline.artifacts.vectors import VectorStore
 from pipeline.backbones.weights import make_backbone
 from pipeline.core.parquet import Shards, read_rows, shard_ids, write_shards
 
 PICTURES = 420
-STAGE = ["-m", "pipeline.stages.features", "images", "backbone.safetensors", "features"]
+STAGE = ["-m", "pipeline", "features"]
 TORCHRUN = ["torchrun", "--standalone", "--nproc-per-node"]
 
 
@@ -33,9 +34,8 @@ class Workplace:
     """A folder with params.yaml, data/images and a small random backbone."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.images, self.features = (
-            folder, folder / "images", folder / "features",
-        )  # fmt: skip
+        self.folder = folder
+        self.images, self.features = folder / images.PATH, folder / vectors.PATH
 
     def write_images(self, rows: list[dict]) -> None:
         schema = images_schema(classes=["a"])
@@ -101,7 +101,7 @@ def made_workplace(tmp_path_factory, picture):
     place.set(batch_size=8)
     place.write_images(image_rows(picture, range(PICTURES)))
     backbone = make_backbone("test_resnet", "random", pretrained_dir=Path("none"), seed=0)
-    backbone.save(place.folder / "backbone.safetensors")
+    backbone.save(place.folder / models.BACKBONE)
     output = place.run()
     assert f"features: {PICTURES} x 2400 spatial, {PICTURES} computed" in output
     return place
@@ -172,9 +172,9 @@ def test_killed_at_any_moment(place, made_workplace):
         while process.is_alive() and len(list(place.features.glob("part-*"))) < stop_at:
             time.sleep(0.001)
         time.sleep(float(rng.uniform(0, 0.1)))
-        process.kill()
-        process.join()
-        assert process.exitcode in (-signal.SIGKILL, 0)
+        process.send(signal.SIGKILL)
+        exitcode = process.wait()
+        assert exitcode in (-signal.SIGKILL, 0)
         after = place.written() if place.features.exists() else {}
         assert before.items() <= after.items()
         for path in place.features.glob("part-*"):
@@ -238,13 +238,13 @@ def test_a_damaged_shard_of_pictures_is_named_and_the_others_are_kept(place, mad
     whole = paths[-1].read_bytes()
     damage_pictures(paths[-1])
     output = place.run(status=2)
-    assert f"error: images/{paths[-1].name} is damaged" in output
+    assert f"error: data/images/{paths[-1].name} is damaged" in output
     assert output.count("\n") == 1
     kept = place.written()
     assert len(kept) >= len(paths) - 2  # a batch may reach from the one before into it
     paths[-1].write_bytes(whole[: len(whole) // 2])  # the footer is gone
     output = place.run(status=2)
-    assert f"error: images/{paths[-1].name} is damaged" in output
+    assert f"error: data/images/{paths[-1].name} is damaged" in output
     assert place.written() == kept
     paths[-1].write_bytes(whole)
     place.run()
@@ -258,7 +258,7 @@ def test_a_picture_that_cannot_be_decoded_is_named(place, picture):
     place.write_images(rows)
     shutil.rmtree(place.features)
     output = place.run(status=2)
-    assert f"error: picture {rows[13]['image_id']} of images/part-00000.parquet" in output
+    assert f"error: picture {rows[13]['image_id']} of data/images/part-00000.parquet" in output
     assert "not an image" in output
     assert output.count("\n") == 1
 
@@ -282,7 +282,7 @@ def test_a_copy_of_a_shard_is_no_source(place, made_workplace):
 
 
 def test_another_preparation_computes_all_again(place):
-    recipe = place.folder / "backbone.json"
+    recipe = place.folder / models.BACKBONE.with_suffix(".json")
     stored = json.loads(recipe.read_text())
     recipe.write_text(json.dumps({**stored, "mean": [0.1, 0.2, 0.3]}))
     assert f"{PICTURES} computed" in place.run()
@@ -295,7 +295,7 @@ def test_a_rank_that_dies(place, made_workplace):
     whole = paths[1].read_bytes()
     damage_pictures(paths[1])
     output = place.run(launcher=[*TORCHRUN, "2"], status=1)
-    assert re.search(rf"^error: .*images/{paths[1].name} ", output, re.MULTILINE)
+    assert re.search(rf"^error: .*data/images/{paths[1].name} ", output, re.MULTILINE)
     assert f'File "{ROOT}/pipeline' not in output
     paths[1].write_bytes(whole)
     place.run()
@@ -306,7 +306,8 @@ def test_a_full_disk(place, made_workplace):
     """One line, no torn shard, and a run with room goes on."""
     shutil.rmtree(place.features)
     limited = f"ulimit -f 200; exec python {' '.join(STAGE)}"  # KiB a file may have
-    output = run("bash", "-c", limited, folder=place.folder, status=2, PYTHONPATH=str(ROOT))
+    variables = {"PYTHONPATH": str(ROOT)}
+    output = run("bash", "-c", limited, folder=place.folder, status=2, forked=False, **variables)
     said = [line for line in output.splitlines() if not line.startswith("features: ")]  # progress
     assert [line.startswith("error: ") for line in said] == [True]
     assert "make room" in said[0]

@@ -9,11 +9,10 @@ from pipeline.core.parquet import Shards
 from pipeline.ingest.screening import Screening
 from pipeline.ingest.sources.folder import folder_pictures
 from pipeline.ingest.sources.picture import Picture
-from pipeline.ingest.sources.registry import SOURCES
 
 
 def rejections(tmp_path):
-    with (tmp_path / "out" / "rejected.csv").open(newline="", encoding="utf-8") as file:
+    with (tmp_path / "out" / "data/rejected.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
@@ -41,7 +40,7 @@ def test_rows(root, ingested, picture, tmp_path):
     assert row["image_id"] == hashlib.sha256(data).hexdigest()[:16]
     assert (row["labels"], row["artist"]) == (["Живопись"], None)
     assert (row["width"], row["height"]) == (24, 16)
-    assert Shards(tmp_path / "out" / "images").metadata == {
+    assert Shards(tmp_path / "out" / "data/images").metadata == {
         "classes": ["Cubism", "Живопись"],
         "split_by": "picture",
         "artists_apart": False,
@@ -57,7 +56,7 @@ def test_a_second_run_is_identical(root, ingested, tmp_path):
 
     def contents():
         ingested(there)
-        return {p.name: p.read_bytes() for p in (tmp_path / "out" / "images").iterdir()}
+        return {p.name: p.read_bytes() for p in (tmp_path / "out" / "data/images").iterdir()}
 
     first = contents()
     assert len(first) > 1
@@ -83,12 +82,12 @@ def test_the_order_of_the_source_does_not_matter(root, ingested, tmp_path, monke
             order = np.random.default_rng(seed).permutation(len(pictures))
             return (pictures[i] for i in order)
 
-        monkeypatch.setitem(SOURCES, "folder", shuffled)
+        monkeypatch.setattr("pipeline.ingest.sources.folder.folder_pictures", shuffled)
         ingested(there, select={"per_class": 30, "sample": 70})
         out = tmp_path / "out"
         found.append({p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()})
     assert found[0] == found[1] == found[2]
-    ids = Shards(out / "images").read(["image_id"])["image_id"].to_pylist()
+    ids = Shards(out / "data/images").read(["image_id"])["image_id"].to_pylist()
     assert ids == sorted(ids)
     assert len(ids) == 70
 
@@ -170,7 +169,7 @@ def test_given_splits_are_kept_and_validation_drawn(root, ingested, tmp_path):
     assert {path for path, row in rows.items() if row["split"] == "test"} == set(test)
     assert sum(row["split"] == "validation" for row in rows.values()) == 8
     assert "32 train, 8 validation, 20 test" in summary
-    assert Shards(tmp_path / "out" / "images").metadata["split_by"] == "given"
+    assert Shards(tmp_path / "out" / "data/images").metadata["split_by"] == "given"
 
 
 def test_three_given_splits(root, ingested):
@@ -194,7 +193,7 @@ def test_split_by_artist(root, ingested, tmp_path):
     sides = {(row["artist"], row["split"]) for row in rows.values()}
     assert len(sides) == len({artist for artist, _ in sides}) == 20
     assert "60 pictures of 2 classes by 20 artists: 36 train, 12 validation, 12 test" in summary
-    metadata = Shards(tmp_path / "out" / "images").metadata
+    metadata = Shards(tmp_path / "out" / "data/images").metadata
     assert (metadata["split_by"], metadata["artists_apart"]) == ("artist", True)
 
 
@@ -219,7 +218,7 @@ def test_a_class_that_vanished(root, ingested, tmp_path, refused):
     with refused("no usable picture is left of 'c'", "2 are rejected", "rejected.csv"):
         ingested(there)
     assert paths(rejections(tmp_path), "unreadable") == {"c/1.png", "c/2.png"}
-    assert not (tmp_path / "out" / "images").exists()
+    assert not (tmp_path / "out" / "data/images").exists()
 
 
 def test_a_class_that_vanished_in_conflicts(root, ingested, refused):
@@ -262,11 +261,11 @@ def test_classes_that_cannot_be_scored_are_named(root, ingested):
 
 def test_a_failure_leaves_the_images_of_before(root, ingested, tmp_path, refused):
     ingested(root(classes("a", "b")))
-    before = {p.name: p.read_bytes() for p in (tmp_path / "out" / "images").iterdir()}
+    before = {p.name: p.read_bytes() for p in (tmp_path / "out" / "data/images").iterdir()}
     with refused("no usable picture is left of 'c'"):
         ingested(root({"c/1.png": b""}))
-    assert {p.name: p.read_bytes() for p in (tmp_path / "out" / "images").iterdir()} == before
-    left = {p.name for p in (tmp_path / "out").iterdir()}
+    assert {p.name: p.read_bytes() for p in (tmp_path / "out" / "data/images").iterdir()} == before
+    left = {p.name for f in (tmp_path / "out").iterdir() for p in f.iterdir()}
     assert left == {"images", "rejected.csv", "audit", "audit.json"}
 
 
@@ -329,7 +328,7 @@ def test_leakage_is_an_error_where_asked(root, ingested, tmp_path, refused, audi
     rows, *_ = ingested(there)
     audit, tables = audited()
     assert audit["near_duplicates"] == {"within": 0, "across": 4, "leaks": 4}
-    before = {p.name: p.read_bytes() for p in (tmp_path / "out" / "images").iterdir()}
+    before = {p.name: p.read_bytes() for p in (tmp_path / "out" / "data/images").iterdir()}
     with refused(
         "ingest.audit.leakage is error, found 4 pairs of near copies",
         "test/a/copy1.png (test) and train/a/01.png (train); ", "; …",
@@ -337,7 +336,7 @@ def test_leakage_is_an_error_where_asked(root, ingested, tmp_path, refused, audi
     ):  # fmt: skip
         ingested(there, audit={"leakage": "error"})
     assert audited() == (audit, tables)  # the list is there
-    assert {p.name: p.read_bytes() for p in (tmp_path / "out" / "images").iterdir()} == before
+    assert {p.name: p.read_bytes() for p in (tmp_path / "out" / "data/images").iterdir()} == before
     assert {row["path"] for row in tables["near_duplicates"]} == {
         f"test/a/copy{i}.png" for i in range(4)
     }

@@ -1,10 +1,10 @@
-"""`ingest.source`: a model for each kind of source."""
+"""`ingest.source`: a model for each kind of source, which names the function that reads it."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -51,6 +51,8 @@ Shards = Annotated[
 
 
 class GeneratedSource(Section):
+    reader: ClassVar[str] = "pipeline.ingest.sources.generated.painter:generated_pictures"
+
     kind: Literal["generated"]
     pictures: Annotated[int, Field(ge=16, le=1_000_000)]
     size: Annotated[int, Field(ge=32, le=1024)]
@@ -73,6 +75,8 @@ class LabelTable(Section):
 
 
 class FolderSource(Section):
+    reader: ClassVar[str] = "pipeline.ingest.sources.folder:folder_pictures"
+
     kind: Literal["folder"]
     archive: InsideInput | None = None
     root: InsideInput = "."
@@ -91,6 +95,8 @@ class DescribedSource(Section):
 class TableSource(DescribedSource):
     """root: what the paths in the column `image` are relative to, by default the file's folder."""
 
+    reader: ClassVar[str] = "pipeline.ingest.sources.table:table_pictures"
+
     kind: Literal["table"]
     archive: InsideInput | None = None
     file: InsideInput
@@ -100,6 +106,8 @@ class TableSource(DescribedSource):
 
 
 class TorchvisionSource(Section):
+    reader: ClassVar[str] = "pipeline.ingest.sources.torchvision:torchvision_pictures"
+
     kind: Literal["torchvision"]
     dataset: Literal["MNIST", "KMNIST", "FashionMNIST", "CIFAR10", "CIFAR100"]
     root: InsideInput = "."
@@ -111,6 +119,8 @@ class HuggingFaceSource(DescribedSource):
 
     splits: the dataset's name of a split -> ours; what is not named is left out.
     """
+
+    reader: ClassVar[str] = "pipeline.ingest.sources.huggingface:huggingface_pictures"
 
     kind: Literal["huggingface"]
     name: Annotated[str, Field(pattern=HUB_NAME)] | None = None
@@ -131,6 +141,8 @@ class HuggingFaceSource(DescribedSource):
 
 class WebDatasetSource(DescribedSource):
     """shards: a pattern of the tars' names, or a split -> its pattern."""
+
+    reader: ClassVar[str] = "pipeline.ingest.sources.webdataset:webdataset_pictures"
 
     kind: Literal["webdataset"]
     shards: Shards

@@ -1,0 +1,16 @@
+"""A source as `ingest.source` names it -> its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.core.dotted import dotted
+from pipeline.ingest.sources.params import Source
+from pipeline.ingest.sources.picture import Picture
+
+
+def open_source(params: Source, folder: Path) -> Iterator[Picture]:
+    """The pictures, always in the same order; `folder` is `ingest.input`. Errors: `UserError`."""
+    pictures: Iterator[Picture] = dotted(params.reader)(params, folder)
+    return pictures
