@@ -165,9 +165,10 @@ def main() -> None:
             ("PCA | one reading, s | fit, s | passes | of the reading | captured",
              pca(folder, options.rows, options.columns)),
         ):  # fmt: skip
-            print(
-                f"| {head} |\n{'|---' * (head.count('|') + 1)}|", *lines, "", sep="\n", flush=True
-            )
+            print(f"| {head} |\n{'|---' * (head.count('|') + 1)}|", flush=True)
+            for line in lines:
+                print(line, flush=True)
+            print()
 
 
 if __name__ == "__main__":

@@ -71,6 +71,8 @@ class Inference:
         """Compile for batches of this size. Errors: `UserError` where there is no compiler."""
         # CUDA's absence is told by a logger of the extension builder, which is not used here.
         logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
+        # Compiled code is found again by the line it comes from: another network's would be taken.
+        torch.compiler.reset()
         self._run = torch.compile(self._eager, dynamic=False, options={"freezing": True})
         try:
             with self.workers(1) as pool:  # the code is for as many threads as the caller has
@@ -124,17 +126,20 @@ class _Network(nn.Module):
 
     def __init__(self, backbone: Backbone, layer: Layer, precision: torch.dtype) -> None:
         super().__init__()
+        self.backbone, self.layer = backbone, layer
         self.trunk = backbone.trunk.to(precision)
         self.side = backbone.recipe.input_size
         self.precision = precision
-        self._features = backbone.spatial if layer == "spatial" else backbone.pooled
         # mean and std are of values in 0..1, pixels are in 0..255
         self.register_buffer("mean", 255 * torch.tensor(backbone.recipe.mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(backbone.recipe.std).view(1, 3, 1, 1))
 
     def forward(self, pixels: Tensor) -> Tensor:
         images = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        return self._features(images.to(self.precision)).float()
+        images = images.to(self.precision)
+        spatial = self.layer == "spatial"
+        features = self.backbone.spatial(images) if spatial else self.backbone.pooled(images)
+        return features.float()
 
 
 @torch.no_grad()

@@ -147,6 +147,17 @@ def test_the_place_in_the_batch_changes_no_bit(tiny, precision, compiled):
     assert cosine.min() > 0.999
 
 
+def test_compiled_networks_are_not_mistaken_for_each_other(tiny):
+    """In turn, each gone before the next is made, so that memory is used again."""
+    pictures = pixels(2, tiny.recipe.input_size)
+    for layer in ("spatial", "pooled", "spatial", "pooled"):
+        run = Inference(tiny, layer=layer, device=CPU, precision=torch.float32)
+        expected = run(pictures)
+        run.compile(2)
+        torch.testing.assert_close(run(pictures), expected)
+        del run
+
+
 def test_without_a_compiler(tmp_path):
     environment = {
         **os.environ, "CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path),
