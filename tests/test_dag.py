@@ -49,9 +49,12 @@ def imported_names(path: Path) -> set[str]:
             assert node.module is not None
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if found := DOTTED.fullmatch(node.value):
-                names.add(found.group(1))
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and (found := DOTTED.fullmatch(node.value))
+        ):
+            names.add(found.group(1))
     # Importing a.b.c runs a/__init__.py and a/b/__init__.py too.
     parents = {".".join(n.split(".")[:i]) for n in names for i in range(1, n.count(".") + 1)}
     return {name for name in names | parents if name.split(".")[0] == "pipeline"}

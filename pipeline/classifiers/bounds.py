@@ -5,6 +5,7 @@ The schema has `none` where an estimator has None.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -31,7 +32,7 @@ def check_parameters(estimator: Any) -> None:
 
     `random_state` is left to NumPy.
     """
-    for name, adapter in _adapters(type(estimator)).items():
+    for name, adapter in _adapters(type(estimator).__init__).items():
         value = getattr(estimator, name)
         try:
             adapter.validate_python(_plain(value))
@@ -46,8 +47,8 @@ def check_parameters(estimator: Any) -> None:
 
 
 @cache
-def _adapters(estimator: type[Any]) -> dict[str, TypeAdapter[Any]]:
-    hints = get_type_hints(estimator.__init__, include_extras=True)
+def _adapters(constructor: Callable[..., None]) -> dict[str, TypeAdapter[Any]]:
+    hints = get_type_hints(constructor, include_extras=True)
     return {
         name: TypeAdapter(hint, config=ConfigDict(strict=True))
         for name, hint in hints.items()
