@@ -129,12 +129,12 @@ def test_more_than_ten_members_come_back_in_order(tagged):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"members": 0}, "members must be at least 1, got 0"),
-        ({"tolerance": -1.0}, "tolerance must be 0 or above, got -1.0"),
-        ({"patience": 0}, "patience must be at least 1 or None, got 0"),
-        ({"shrinkage": 0.0}, r"shrinkage must be in \(0, 1\], got 0.0"),
-        ({"shrinkage": 1.5}, r"shrinkage must be in \(0, 1\], got 1.5"),
-        ({"rule": "mean"}, "rule must be one of residual_average, newton, bagging, got 'mean'"),
+        ({"members": 0}, "members should be greater than 0, got 0"),
+        ({"tolerance": -1.0}, "tolerance should be greater than or equal to 0, got -1.0"),
+        ({"patience": 0}, "patience should be greater than 0, got 0"),
+        ({"shrinkage": 0.0}, "shrinkage should be greater than 0, got 0.0"),
+        ({"shrinkage": 1.5}, "shrinkage should be less than or equal to 1, got 1.5"),
+        ({"rule": "mean"}, "rule should be 'residual_average', 'newton' or 'bagging', got 'mean'"),
     ],
 )
 def test_settings_outside_their_bounds_are_refused(setting, message, tagged):

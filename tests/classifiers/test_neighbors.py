@@ -169,7 +169,7 @@ def test_saved_and_loaded(estimator, targets, request, tmp_path):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"distance": "euclid"}, "distance must be one of manhattan, mse, cosine, ssim, got 'eu"),
+        ({"distance": "euclid"}, "distance should be 'manhattan', 'mse', 'cosine' or 'ssim', got"),
         ({"n_neighbors": 91}, "n_neighbors must be from 1 to n_samples = 90, got 91"),
         ({"n_neighbors": 0}, "n_neighbors must be from 1 to n_samples = 90, got 0"),
         ({"distance": "ssim", "image_shape": (8, 8, 4)}, "192 features, got"),

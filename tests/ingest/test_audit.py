@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageEnhance
 
+from pipeline.artifacts import audits
 from pipeline.ingest import audit
 from pipeline.ingest.stage import ingest
 
@@ -190,14 +191,15 @@ def audited(ingest_params, tmp_path_factory):
             folder / "raw", source={"artist": "^(.+)_"}, select={"shortest_side": 32},
             split={"by": "given"}, **params,
         )  # fmt: skip
-        names = ("images", "rejected.csv", "audit.json", "audit")
-        return folder, ingest(params, *(folder / name for name in names))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            return folder, ingest(params)
 
     return run
 
 
 def read(folder):
-    return json.loads((folder / "audit.json").read_text("utf-8"))
+    return json.loads((folder / audits.SUMMARY).read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +249,7 @@ def test_everything_is_counted(planted):
 
 
 def test_the_tables(planted):
-    tables = {f.stem: pd.read_csv(f) for f in (planted / "audit").iterdir()}
+    tables = {f.stem: pd.read_csv(f) for f in (planted / audits.TABLES).iterdir()}
     assert set(tables) == {"counts", "near_duplicates", "pictures"}
     near = tables["near_duplicates"].set_index("path")
     assert len(near) == 9
@@ -280,7 +282,7 @@ def test_flat_pictures_are_no_copies_of_each_other(audited):
     folder, _ = audited(clean() | flat)
     findings = read(folder)["findings"]
     assert [(f["name"], f["count"], len(f["examples"])) for f in findings] == [("flat", 200, 20)]
-    assert len(pd.read_csv(folder / "audit" / "pictures.csv")) == 200
+    assert len(pd.read_csv(folder / audits.TABLES / "pictures.csv")) == 200
 
 
 def test_pictures_that_all_look_alike(audited, refused, monkeypatch):

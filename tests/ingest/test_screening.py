@@ -47,7 +47,7 @@ def test_rows(root, ingested, picture, tmp_path):
     }
     assert summary.splitlines() == [
         "ingest: 20 pictures of 2 classes: 12 train, 4 validation, 4 test",
-        f"ingest: 2 findings in {tmp_path / 'out' / 'audit.json'}",  # the classes are small
+        "ingest: 2 findings in reports/audit.json",  # the classes are small
     ]
 
 

@@ -220,8 +220,10 @@ def test_a_section_is_two_files_and_its_name(tmp_path, monkeypatch):
     (tmp_path / "reports/scores.csv").write_text("run,accuracy,validation_accuracy\na,0.5,0.5\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sections, "__path__", [str(modules)])
+    from pipeline.report.sections import nothing, tiny
+
     monkeypatch.setattr(page, "TEMPLATES", templates)
-    monkeypatch.setattr(page, "SECTIONS", ("nothing", "tiny"))
+    monkeypatch.setattr(page, "SECTIONS", {"nothing": nothing.section, "tiny": tiny.section})
     html = page.render(Experiment({})).partition("</main>")[0]
     assert "<h2>Tiny &lt;i&gt; of a</h2>" in html
     assert html.count("<h2") == 1
