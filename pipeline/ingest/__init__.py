@@ -1,1 +1,6 @@
-"""."""
+"""Stage `ingest`: pictures from a source, screened, chosen and split.
+
+Reads `ingest.input`, writes `data/images`, `data/rejected.csv` and `reports/audit`. Reading order:
+`sources` (where pictures come from), `screening` (which are used; `hashing` finds near copies,
+`spool` keeps bytes), `selection`, `splitting`, `audit` with its `findings`.
+"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import safetensors.numpy
 from processes import start
 from project import stages_run
 
-from pipeline.artifacts.predictions import hits, read_predictions
+from pipeline.artifacts.predictions import read_predictions
 
 PLAIN = {  # nothing that depends on the number of processes
     "cnns.lenet.augment": {}, "cnns.lenet.optimizer": "sgd", "cnns.lenet.learning_rate": 0.02,
@@ -61,7 +62,7 @@ def test_explained_are_test_pictures_with_their_scores(project):
     test = read_predictions(project.folder / "data/predictions/small_cnn.parquet", split="test")
     scores = dict(zip(test.image_ids, test.scores[0], strict=True))
     right = [row["predicted"] in row["labels"] for row in explained]
-    there = int(hits(test)[0].sum())
+    there = int(test.hits[0].sum())
     assert right == [True] * min(4, there) + [False] * min(4, len(scores) - there)
     for row in explained:
         assert row["score"] == scores[row["image_id"]].max()
@@ -98,8 +99,8 @@ def kill_after(command: list[str], folder: Path, checkpoint: Path, *, epochs: in
         if checkpoint.exists():
             seen.add(checkpoint.stat().st_mtime)
         time.sleep(0.002)
-    process.kill()
-    process.join()
+    process.send(signal.SIGKILL)
+    process.wait()
 
 
 def test_two_processes_give_the_curve_of_one(project):

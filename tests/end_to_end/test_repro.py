@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
+import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -36,8 +38,10 @@ def test_repro_makes_everything_and_ends_with_the_table(made):
     assert (project.folder / "reports/summary.txt").read_text("utf-8") in output
     metrics = json.loads((project.folder / "reports/metrics.json").read_text())
     assert list(metrics) == RUNS
-    for scores in metrics.values():
-        assert scores["accuracy_low"] <= scores["accuracy"] <= scores["accuracy_high"]
+    scores = pd.read_csv(project.folder / "reports/scores.csv")
+    assert scores["run"].tolist() == RUNS
+    assert scores["accuracy"].between(scores["accuracy_low"], scores["accuracy_high"]).all()
+    assert scores["accuracy"].tolist() == [of["accuracy"] for of in metrics.values()]
 
 
 def test_second_repro_runs_nothing(project):
@@ -84,8 +88,9 @@ def test_an_added_entry_runs_alone_and_a_removed_one_leaves_the_results(project)
     assert stages_run(project.run("dvc", "repro")) == ["classifier@wide", *last]
     metrics = json.loads((project.folder / "reports/metrics.json").read_text())
     assert list(metrics) == [*CLASSIFIERS, "wide", *CNNS, "stacked"]
-    assert metrics["wide"]["accuracy_sd"] == 0
-    assert "fold_accuracy" not in metrics["wide"]
+    scores = pd.read_csv(project.folder / "reports/scores.csv", index_col="run").loc["wide"]
+    assert scores["accuracy_sd"] == 0
+    assert np.isnan(scores["fold_accuracy"])
 
     project.set(**{"classifiers.boosted": None})
     output = project.run("dvc", "repro", status=255)
