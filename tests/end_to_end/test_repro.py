@@ -61,7 +61,7 @@ def test_forced_repro_is_byte_identical(project):
 
 
 def test_an_experiment_reruns_its_run_alone_and_shows_the_difference(project):
-    output = project.run("dvc", "exp", "run", "-S", "classifiers.snn.epochs=5")
+    output = project.run("dvc", "exp", "run", "-S", "classifiers.snn.epochs=30")
     based_on_it = ["stack@stacked", "sweep@learning_rate"]
     assert sorted(stages_run(output)) == sorted(
         ["classifier@snn", *based_on_it, "evaluate", "report"]
