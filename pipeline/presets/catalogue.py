@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core.errors import UserError
+
+FOLDER = Path("presets")
+COMMAND = "python -m pipeline.presets"
 
 
 @dataclass(frozen=True)
@@ -139,3 +146,24 @@ PRESETS = {
         ),
     ),
 }
+
+
+def preset_file(name: str) -> Path:
+    """The file of a preset. Errors: `UserError` for a name that there is not."""
+    if name not in PRESETS:
+        close = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.0)[0]
+        raise UserError(
+            f"there is no preset {name!r}: the closest is {close!r}; all: {', '.join(PRESETS)}"
+        )
+    return FOLDER / f"{name}.yaml"
+
+
+def table() -> str:
+    """All presets as a Markdown table."""
+    heads = ("preset", "repeats", "pictures", "disk", "made for", "time")
+    rows = [
+        (f"`{name}`", p.experiment, p.pictures, p.disk, p.hardware, p.time)
+        for name, p in PRESETS.items()
+    ]
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -12,9 +12,10 @@ from ruamel.yaml import YAML
 from pipeline.cnns.architectures.registry import ARCHITECTURES
 from pipeline.cnns.params import Transfer
 from pipeline.params import Params, load_params
-from pipeline.presets.__main__ import get, table, use
-from pipeline.presets.catalogue import PRESETS, Part
+from pipeline.presets.catalogue import PRESETS, Part, table
+from pipeline.presets.get import get
 from pipeline.presets.tiny import shrink
+from pipeline.presets.use import use
 
 STANDINS = {
     "art-genres": standins.art_genres,
@@ -215,7 +216,7 @@ def test_get_of_the_art_genres_counts_folders_and_the_table(folder, refused):
 @pytest.mark.parametrize("name", STANDINS)
 def test_a_preset_runs_end_to_end(project, name):
     STANDINS[name](project.folder / read(name)["ingest"]["input"])
-    source = project.folder / "pipeline/sources/torchvision.py"  # which wants the real CIFAR
+    source = project.folder / "pipeline/ingest/sources/torchvision.py"  # which wants the real CIFAR
     lax = "from torchvision import datasets\n    datasets.cifar.check_integrity = lambda *_: True\n"
     source.write_text(source.read_text().replace("from torchvision import datasets", lax, 1))
     project.run("python", "-m", "pipeline.presets", "use", name, "--tiny")
