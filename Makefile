@@ -1,9 +1,9 @@
 PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
-QUICK := not (process or slow or browser or presets)
+QUICK := not (process or slow or browser)
 
-.PHONY: repro test test-all quick check docs lock
+.PHONY: repro test quick check docs lock
 
 repro: .venv/installed  ## run the pipeline
 	dvc repro
@@ -11,9 +11,6 @@ repro: .venv/installed  ## run the pipeline
 
 test: check  ## format, lint, types, layers, tests
 	pytest
-
-test-all: check  ## the same with every preset from end to end
-	pytest -m ""
 
 quick: check  ## the same with the fast tests alone, within a minute
 	pytest -m "$(QUICK)"
