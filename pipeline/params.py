@@ -35,6 +35,7 @@ class Params(Section):
     """The whole file."""
 
     launcher: Annotated[str, Field(pattern=COMMAND)]
+    """What runs the stages features, pca and cnn: `python`, or `torchrun` for several processes."""
     ingest: Ingest
     features: Features
     pca: Pca

@@ -1,4 +1,4 @@
-"""`reports/metrics.json`, `reports/scores.csv` and the tables of scores behind the page."""
+"""`reports/metrics.json`, `reports/*.csv`: scores, and what the page draws of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""data/features: the vectors of pictures, known by their image_ids, kept while they hold."""
+"""`data/features`: the vectors of pictures, known by their image_ids, kept while they hold."""
 
 from __future__ import annotations
 

@@ -40,25 +40,41 @@ class Run(Section):
 
     kind: str
     input: Literal["components", "features", "pixels"]
+    """The vectors it learns from: principal components, all features, or pictures at
+    `pixels.size`."""
     normalize: Literal["zscore", "minmax"] | OffOr
+    """Of each input, by the training pictures."""
     folds: Folds | OffOr
+    """Cross-validation of the training pictures, by artist where the split is; stacks need it."""
     threshold: Probability
+    """A class counts as predicted above this score (precision, recall, F1)."""
     repeats: Annotated[int, Field(ge=1, le=1000)]
+    """Trainings with the seeds seed, seed + 1, …"""
     seed: Seed
+    """Of the first training."""
 
 
 class NetworkRun(Run):
+    """What every run of networks has."""
+
     hidden: Sizes
+    """Units of the hidden layers, ReLU after each."""
     dropout: Share
+    """Share of hidden units dropped in training."""
     learning_rate: PositiveFloat
+    """Of the first epoch."""
     batch_size: PositiveInt
+    """Pictures per step."""
     epochs: PositiveInt
+    """Times that the training pictures are seen."""
     clip: PositiveFloat | OffOr
+    """Gradients of the weights are limited to ± this."""
     patience: PositiveInt | OffOr
+    """Stop after so many epochs without a better validation accuracy."""
 
 
 class SnnRun(NetworkRun):
-    """The published perceptron: weights N(0, 0.01²), plain SGD."""
+    """The published perceptron, sigmoid or softmax outputs: weights N(0, 0.01²), plain SGD."""
 
     estimator: ClassVar[str] = "pipeline.classifiers.perceptrons:PerceptronClassifier"
     given: ClassVar[Mapping[str, Any]] = {"init": "normal", "optimizer": "sgd"}
@@ -67,7 +83,7 @@ class SnnRun(NetworkRun):
 
 
 class AdamRun(NetworkRun):
-    """The network of `SnnRun`, trained by Adam."""
+    """The network of `snn`, trained by Adam."""
 
     estimator: ClassVar[str] = "pipeline.classifiers.perceptrons:PerceptronClassifier"
     given: ClassVar[Mapping[str, Any]] = {"init": "normal", "optimizer": "adam"}
@@ -76,46 +92,72 @@ class AdamRun(NetworkRun):
 
 
 class BoostedRun(NetworkRun):
+    """Several perceptrons, one after another; `rule: bagging` is the control."""
+
     estimator: ClassVar[str] = "pipeline.classifiers.boosting:BoostedClassifier"
 
     kind: Literal["boosted"]
     rule: RuleName
+    """What a member learns: the averaged residual, a Newton step on the loss, or (the control) a
+    bootstrap sample."""
     members: PositiveInt
+    """Networks trained one after another; `patience` counts them."""
     tolerance: PositiveFloat
+    """No further member once every norm of the residual is below this."""
     shrinkage: Factor
+    """Share of each step of `newton`, otherwise without effect."""
     init: Init
+    """Of the weights: N(0, 0.01²), Xavier's or He's."""
 
 
 class TunedRun(NetworkRun):
-    """A network with every option of its training."""
+    """What runs with every option of the training have."""
 
     init: Init
+    """Of the weights: N(0, 0.01²), Xavier's or He's."""
     batch_norm: bool
+    """Normalise each layer's inputs over the batch."""
     optimizer: Optimizer
+    """What descends."""
     momentum: Share
+    """Of `sgd`."""
     weight_decay: NotNegative
+    """L2 penalty of `sgd`, decoupled of `adam`."""
     schedule: Schedule
+    """How the learning rate falls."""
     decay: Factor
+    """What the rate is multiplied by, after each epoch or after `decay_epochs`."""
     decay_epochs: PositiveInt
+    """Epochs between two falls of `step`."""
 
 
 class MlpRun(TunedRun):
+    """The perceptron with every option of its training."""
+
     estimator: ClassVar[str] = "pipeline.classifiers.perceptrons:PerceptronClassifier"
 
     kind: Literal["mlp"]
 
 
 class ConvnetRun(TunedRun):
+    """3 x 3 convolutions on pixels, then dense layers."""
+
     estimator: ClassVar[str] = "pipeline.classifiers.convnet:ConvNetClassifier"
 
     kind: Literal["convnet"]
     input: Literal["pixels"]
     filters: Filters
+    """Channels after each 3 x 3 convolution; of more than two, every second is followed by
+    pooling."""
     pooling: Pooling
+    """2 x 2, of the largest or of the mean."""
 
 
 class DistanceRun(Run):
+    """What runs that compare inputs have."""
+
     distance: Distance
+    """Between two inputs; `ssim` compares pictures."""
 
     @model_validator(mode="after")
     def _pictures(self) -> DistanceRun:
@@ -125,23 +167,31 @@ class DistanceRun(Run):
 
 
 class KnnRun(DistanceRun):
+    """The k nearest neighbours."""
+
     estimator: ClassVar[str] = "pipeline.classifiers.neighbors:NeighborsClassifier"
 
     kind: Literal["knn"]
     n_neighbors: PositiveInt
+    """How many vote."""
 
 
 class CentroidRun(DistanceRun):
+    """The nearest mean of a class."""
+
     estimator: ClassVar[str] = "pipeline.classifiers.neighbors:CentroidClassifier"
 
     kind: Literal["nearest_centroid"]
 
 
 class LogisticRun(Run):
+    """scikit-learn's logistic regression."""
+
     estimator: ClassVar[str] = "pipeline.classifiers.logistic:LogisticClassifier"
 
     kind: Literal["logistic"]
     C: PositiveFloat
+    """Inverse strength of the L2 penalty."""
 
 
 ClassifierRun = Annotated[

@@ -21,6 +21,7 @@ class ScheduleSection(Section):
     """
 
     warmup: NotNegative = 0.0
+    """Epochs in which the rate rises linearly from 0."""
 
     def learning_rate(self, base: float, *, time: float, epochs: int) -> float:
         """At `time`, in epochs from 0 to `epochs`, where the run's learning_rate is `base`."""
@@ -49,6 +50,7 @@ class StepsSchedule(ScheduleSection):
 
     kind: Literal["steps"]
     at: Annotated[dict[Annotated[int, Field(ge=1)], PositiveFloat], Field(min_length=1)]
+    """The first epoch of a rate, counted from 0 -> the rate."""
 
     def rate(self, base: float, time: float, epochs: int) -> float:
         begun = [epoch for epoch in self.at if epoch <= time]
@@ -60,7 +62,9 @@ class ExponentialSchedule(ScheduleSection):
 
     kind: Literal["exponential"]
     factor: Annotated[float, Field(gt=0, lt=1)]
+    """Of each epoch."""
     after: Annotated[int, Field(ge=0)] = 0
+    """Epochs before the fall."""
 
     def rate(self, base: float, time: float, epochs: int) -> float:
         rate: float = base * self.factor ** max(0, math.floor(time) - self.after + 1)
@@ -81,6 +85,7 @@ class OneCycleSchedule(ScheduleSection):
 
     kind: Literal["one_cycle"]
     rise: Fraction = 0.25
+    """Share of the epochs in which it rises."""
 
     def rate(self, base: float, time: float, epochs: int) -> float:
         share = time / epochs

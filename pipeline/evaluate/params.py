@@ -11,4 +11,6 @@ from pipeline.core.schema import Section, Seed
 
 class Evaluate(Section):
     bootstrap: Annotated[int, Field(ge=100, le=100_000)]
+    """Resamples of the test pictures for the 95 % interval of the accuracy."""
     seed: Seed
+    """Of the resamples."""

@@ -60,7 +60,7 @@ def split_pictures(
 
 def _check_given(given: Sequence[str | None]) -> None:
     """Every picture has a part, and there are training and test pictures."""
-    advice = "let the source prescribe it (README.md shows how), or split by picture"
+    advice = "let the source prescribe it (docs/pictures.md shows how), or split by picture"
     if open_ := list(given).count(None):
         raise UserError(
             f"ingest.split.by is given, but the source prescribes no split for {open_} of "

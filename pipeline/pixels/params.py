@@ -11,4 +11,6 @@ from pipeline.core.schema import Section
 
 class Pixels(Section):
     size: Annotated[int, Field(ge=8, le=512)]
+    """Side of a picture in pixels; proportions are lost."""
     colour: Literal["rgb", "grey"]
+    """Three channels or one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pipeline.command import run
-from pipeline.presets.catalogue import COMMAND, table
+from pipeline.presets.catalogue import COMMAND, presets_table
 from pipeline.presets.get import get
 from pipeline.presets.use import use
 
@@ -25,7 +25,7 @@ def main() -> None:
     elif arguments.command == "get":
         print(get(arguments.name))
     else:
-        print(table())
+        print(presets_table())
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def preset_file(name: str) -> Path:
     return FOLDER / f"{name}.yaml"
 
 
-def table() -> str:
+def presets_table() -> str:
     """All presets as a Markdown table."""
     heads = ("preset", "repeats", "pictures", "disk", "made for", "time")
     rows = [

@@ -11,4 +11,6 @@ from pipeline.core.schema import Section
 
 class Report(Section):
     samples: Annotated[int, Field(ge=0, le=96)]
+    """Sample pictures on the page."""
     mistakes: Annotated[int, Field(ge=0, le=96)]
+    """Most confidently wrong pictures on the page."""

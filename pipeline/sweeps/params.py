@@ -15,7 +15,9 @@ class Sweep(Section):
     """The run `base` with each combination of the values in `vary`."""
 
     base: RunName
+    """The name of a classifier."""
     vary: Annotated[dict[str, Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
+    """A key of that classifier -> the values it takes."""
 
     def settings(self, base: Run) -> list[tuple[dict[str, Any], Run]]:
         """Every combination and the run it makes of `base`. Errors: ValueError."""

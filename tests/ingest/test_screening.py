@@ -299,7 +299,7 @@ def test_a_selection(root, ingested, refused):
 
 
 def test_a_given_split_has_to_be_there(root, ingested, refused):
-    with refused("ingest.split.by is given", "no split for 20 of 20 pictures", "README.md"):
+    with refused("ingest.split.by is given", "no split for 20 of 20 pictures", "docs/pictures.md"):
         ingested(root(classes("a", "b")), split={"by": "given"})
 
 

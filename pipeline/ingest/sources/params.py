@@ -51,13 +51,19 @@ Shards = Annotated[
 
 
 class GeneratedSource(Section):
+    """Paintings by invented painters, for an example without a download."""
+
     reader: ClassVar[str] = "pipeline.ingest.sources.generated.painter:generated_pictures"
 
     kind: Literal["generated"]
     pictures: Annotated[int, Field(ge=16, le=1_000_000)]
+    """How many to paint."""
     size: Annotated[int, Field(ge=32, le=1024)]
+    """Side of a picture in pixels."""
     painters: Annotated[int, Field(ge=8)]
+    """Invented painters, each with one or two of eight genres."""
     seed: Seed
+    """Decides painters and pictures, bit for bit."""
 
     @model_validator(mode="after")
     def _enough(self) -> GeneratedSource:
@@ -67,68 +73,97 @@ class GeneratedSource(Section):
 
 
 class LabelTable(Section):
+    """Labels by the name of the folder."""
+
     table: InsideInput
+    """A CSV or Parquet file."""
     key: str
+    """The column that holds the folders' names; `_` counts as a space."""
     column: str
+    """The column that holds the labels."""
     separator: Annotated[str, Field(min_length=1)] = ","
+    """What parts several labels in a cell."""
     aliases: dict[str, str] = Field(default={})
+    """A pattern of folders whose name is written otherwise -> the name in the table."""
 
 
 class FolderSource(Section):
+    """Class folders, on disk or in a zip or tar; above them maybe `train`, `test` and `val`."""
+
     reader: ClassVar[str] = "pipeline.ingest.sources.folder:folder_pictures"
 
     kind: Literal["folder"]
     archive: InsideInput | None = None
+    """A zip or tar that holds the folders."""
     root: InsideInput = "."
+    """Where the class folders are."""
     artist: Annotated[str, AfterValidator(_expression)] | None = None
+    """A regular expression: its one group, in the name of the file, is the artist."""
     labels: LabelTable | None = None
+    """A table with the labels of each folder, in place of the folder's name."""
 
 
 class DescribedSource(Section):
     """Each picture has a row: columns with its labels and, maybe, its artist."""
 
     labels: Columns
+    """The column of the labels, or several: a picture has the labels of all."""
     separator: Annotated[str, Field(min_length=1)] | None = None
+    """What parts several labels in a cell."""
     artist: str | None = None
+    """The column of the artist."""
 
 
 class TableSource(DescribedSource):
-    """root: what the paths in the column `image` are relative to, by default the file's folder."""
+    """CSV, TSV, JSON lines or Parquet: a column of paths or of bytes."""
 
     reader: ClassVar[str] = "pipeline.ingest.sources.table:table_pictures"
 
     kind: Literal["table"]
     archive: InsideInput | None = None
+    """A zip or tar that holds the pictures; the table may lie in it or beside it."""
     file: InsideInput
+    """The table: CSV, TSV, JSON lines or Parquet."""
     root: InsideInput | None = None
+    """What paths in the column `image` are relative to; left out, the table's folder."""
     image: str
+    """The column of paths, or of bytes."""
     split: str | None = None
+    """The column of `train`, `validation`, `test` or nothing."""
 
 
 class TorchvisionSource(Section):
+    """Sets of small pictures with their splits, by torchvision's own readers."""
+
     reader: ClassVar[str] = "pipeline.ingest.sources.torchvision:torchvision_pictures"
 
     kind: Literal["torchvision"]
     dataset: Literal["MNIST", "KMNIST", "FashionMNIST", "CIFAR10", "CIFAR100"]
+    """Its name in torchvision."""
     root: InsideInput = "."
+    """Where a copy lies as torchvision stores it."""
     download: bool = False
+    """Fetch what is not there."""
 
 
 class HuggingFaceSource(DescribedSource):
-    """name, config, revision: of a dataset on the hub; without a name, the folder `root`.
-
-    splits: the dataset's name of a split -> ours; what is not named is left out.
-    """
+    """What `datasets` opens: a set of the hub, or a folder of Parquet or pictures."""
 
     reader: ClassVar[str] = "pipeline.ingest.sources.huggingface:huggingface_pictures"
 
     kind: Literal["huggingface"]
     name: Annotated[str, Field(pattern=HUB_NAME)] | None = None
+    """Of a set on the hub; left out, `root` is read."""
     config: str | None = None
+    """Of a set on the hub."""
     revision: str | None = None
+    """Of a set on the hub: a commit, a tag or a branch."""
     root: InsideInput = "."
+    """A folder of Parquet or pictures."""
     image: str
+    """The column of the picture."""
     splits: Annotated[dict[str, SplitName], Field(min_length=1)] | None = None
+    """The set's name of a split -> ours; what is not named is left out."""
 
     @model_validator(mode="after")
     def _one_place(self) -> HuggingFaceSource:
@@ -140,12 +175,13 @@ class HuggingFaceSource(DescribedSource):
 
 
 class WebDatasetSource(DescribedSource):
-    """shards: a pattern of the tars' names, or a split -> its pattern."""
+    """Tars in which `0001.jpg`, `0001.cls` and `0001.json` are one picture."""
 
     reader: ClassVar[str] = "pipeline.ingest.sources.webdataset:webdataset_pictures"
 
     kind: Literal["webdataset"]
     shards: Shards
+    """A pattern of the tars' names, or a split -> its pattern."""
 
 
 Source = (

@@ -1,0 +1,135 @@
+"""Writes docs/reference.md."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from pipeline import artifacts
+from pipeline.backbones.weights import WEIGHTS
+from pipeline.classifiers.params import ClassifierRun, Run
+from pipeline.cnns.architectures.registry import ARCHITECTURES, count_parameters
+from pipeline.cnns.params import CnnRun
+from pipeline.cnns.schedules import Schedule, ScheduleSection
+from pipeline.command import run
+from pipeline.comparisons.params import Comparison
+from pipeline.core.files import replacing
+from pipeline.evaluate.params import Evaluate
+from pipeline.features.params import Features
+from pipeline.ingest.params import Ingest
+from pipeline.ingest.sources.params import Source
+from pipeline.pca.params import Pca
+from pipeline.pixels.params import Pixels
+from pipeline.presets.catalogue import presets_table
+from pipeline.reference.keys import keys_table, kind, kinds_table, said, table
+from pipeline.report.params import Report
+from pipeline.stacks.params import StackParams
+from pipeline.sweeps.params import Sweep
+
+PAGE = Path("docs/reference.md")
+HEAD = """# Reference
+
+`make docs` writes this page from the schemas and registries of `pipeline/`. Keys without a default
+must be there; `python -m pipeline.params` checks a file.
+"""
+
+
+def reference() -> str:
+    """The page."""
+    return "\n\n".join([HEAD.rstrip(), *_sections()]) + "\n"
+
+
+def _sections() -> Iterator[str]:
+    sources = _members(Source)
+    yield "## `launcher`"
+    yield (
+        "What runs the stages `features`, `pca` and `cnn`: `python`, or `torchrun` for several "
+        "processes, GPUs or machines (docs/scaling.md)."
+    )
+    yield "## `ingest`"
+    yield keys_table(Ingest)
+    yield "## `ingest.source`"
+    for source in sources:
+        yield f"### {kind(source)}"
+        yield said(source)
+        yield keys_table(source)
+    yield "## `features`"
+    yield keys_table(Features)
+    yield _weights()
+    yield "## `pca`"
+    yield keys_table(Pca)
+    yield "## `pixels`"
+    yield keys_table(Pixels)
+    kinds = _members(ClassifierRun)
+    yield "## `classifiers`"
+    yield "An entry is one run, under a name of your choice."
+    yield kinds_table(kinds, Run)
+    yield keys_table(*kinds)
+    yield "## `cnns`"
+    yield said(CnnRun)
+    yield keys_table(CnnRun)
+    yield "### Schedules"
+    yield kinds_table(_members(Schedule), ScheduleSection)
+    yield keys_table(*_members(Schedule))
+    yield "### Architectures"
+    yield _architectures()
+    for name, entry in (("stacks", StackParams), ("sweeps", Sweep), ("comparisons", Comparison)):
+        yield f"## `{name}`"
+        yield said(entry)
+        yield keys_table(entry)
+    yield "## `evaluate`"
+    yield keys_table(Evaluate)
+    yield "## `report`"
+    yield keys_table(Report)
+    yield "## Presets"
+    yield presets_table()
+    yield "## Files"
+    yield _files()
+
+
+def _members(union: Any) -> tuple[type[BaseModel], ...]:
+    """The models of a union, annotated or not."""
+    members = get_args(union)
+    return get_args(members[0]) if len(members) == 2 and get_args(members[0]) else members
+
+
+def _weights() -> str:
+    rows = [(f"`{word}`", said(origin)) for word, origin in WEIGHTS.items()]
+    rows.append(("any other", "The name of a file in `models/pretrained`."))
+    return table(("`weights`", "where they come from"), rows)
+
+
+def _architectures() -> str:
+    rows = [
+        (
+            f"`{name}`",
+            f"{known.made_for} px" + (", grey" if known.channels == 1 else ""),
+            f"{known.least} px",
+            f"{count_parameters(name):,}",
+            known.source,
+        )
+        for name, known in ARCHITECTURES.items()
+    ]
+    return table(("name", "made for", "least", "parameters (10 classes)", "from"), rows)
+
+
+def _files() -> str:
+    rows = []
+    for found in pkgutil.iter_modules(artifacts.__path__, "pipeline.artifacts."):
+        where, _, what = said(importlib.import_module(found.name)).partition(": ")
+        rows.append((where, what))
+    return table(("where", "what"), rows)
+
+
+def main() -> None:
+    with replacing(PAGE) as temporary:
+        temporary.write_text(reference(), "utf-8")
+
+
+if __name__ == "__main__":
+    run(main)

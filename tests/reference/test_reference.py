@@ -1,0 +1,45 @@
+"""The page that is written from schemas and registries."""
+
+from typing import Annotated, Literal
+
+from project import ROOT
+from pydantic import Field
+
+from pipeline.core.schema import OffOr, Section
+from pipeline.reference.__main__ import PAGE, reference
+from pipeline.reference.keys import keys_table, kinds_table
+
+
+def test_the_page_is_fresh():
+    assert (ROOT / PAGE).read_text("utf-8") == reference(), "run make docs"
+
+
+def test_the_table_of_a_model():
+    class Inner(Section):
+        size: Annotated[int, Field(ge=2)] = 3
+        """Of a side."""
+
+    class Base(Section):
+        rate: Annotated[float, Field(gt=0, le=1)] | OffOr
+        """How
+        fast."""
+
+    class Model(Base):
+        """A model.
+
+        More of it.
+        """
+
+        kind: Literal["one"]
+        inner: Inner
+        names: tuple[str, ...] | None = None
+        """Of all."""
+
+    assert keys_table(Model).splitlines()[2:] == [
+        "| `rate` | number > 0 and ≤ 1, `none` |  | How fast. |",
+        "| `inner.size` | integer ≥ 2 | `3` | Of a side. |",
+        "| `names` | list of: text | none | Of all. |",
+    ]
+    assert kinds_table([Model], Base).splitlines()[2:] == [
+        "| `one` | A model. | `inner`, `names` |"
+    ]
