@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.core.console import counted
 from pipeline.core.errors import UserError
 from pipeline.ingest import findings
-from pipeline.ingest.findings import Pair
+from pipeline.ingest.findings import Examined, Pair
 from pipeline.ingest.hashing import pairs_within
 from pipeline.ingest.params import AuditParams
 from pipeline.ingest.screening import Accepted, Screened
@@ -68,18 +68,16 @@ def audit_pictures(
     """Look at the pictures that take part, with the split of each, and at those that do not."""
     pairs = near_pairs(pictures, splits, params)
     counts = count(pictures, splits)
-    single = list(findings.single(pictures, hashed=params.near_duplicates != "none"))
-    found = [
-        *findings.rejected(screened.rejections),
-        *(
-            [findings.too_alike(MOST_PAIRS, int(params.near_duplicates))]
-            if pairs is None
-            else findings.near_copies(pairs, list(splits).count("test"))
-        ),
-        *single,
-        *findings.small_classes(counts),
-        findings.artists(counts),
-    ]
+    examined = Examined(
+        pictures,
+        splits,
+        screened.rejections,
+        distance=None if params.near_duplicates == "none" else params.near_duplicates,
+        pairs=pairs,
+        most_pairs=MOST_PAIRS,
+        counts=counts,
+    )
+    found = {check: list(check(examined)) for check in findings.CHECKS}
     return Audit(
         summary={
             "pictures": len(pictures),
@@ -93,7 +91,7 @@ def audit_pictures(
             "rejected": dict(sorted(Counter(r.reason for r in screened.rejections).items())),
             "left_out": dict(left_out),
             "near_duplicates": None if pairs is None else _where(pairs),
-            "findings": [finding.summary() for finding in found if finding.count],
+            "findings": [f.summary() for some in found.values() for f in some if f.count],
         },
         tables={
             "counts": counts,
@@ -101,7 +99,11 @@ def audit_pictures(
                 [pair.row() for pair in pairs or []], columns=PAIR_COLUMNS
             ),
             "pictures": pd.DataFrame(
-                [{"finding": finding.name, **row} for finding in single for row in finding.rows],
+                [
+                    {"finding": finding.name, **row}
+                    for finding in found[findings.single_pictures]
+                    for row in finding.rows
+                ],
                 columns=["finding", "path", "format", "mode"],
             ),
         },

@@ -1,8 +1,11 @@
-"""What an audit can find: each finding says what it means and where it is."""
+"""What an audit can find: each finding says what it means and where it is.
+
+To add a check is to add a function, and to put it into `CHECKS`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,12 +67,31 @@ class Pair:
         }
 
 
+@dataclass(frozen=True)
+class Examined:
+    """What a check looks at.
+
+    pictures: those that take part; splits: of each; rejections: those that do not. distance: the
+    bits in which the hashes of near copies may differ, None where these are not sought; pairs: those
+    found, None where there are more than `most_pairs`. counts: as in `Audit.tables`.
+    """
+
+    pictures: Sequence[Accepted]
+    splits: Sequence[str]
+    rejections: Sequence[Rejection]
+    distance: int | None
+    pairs: Sequence[Pair] | None
+    most_pairs: int
+    counts: pd.DataFrame
+
+
 def _finding(name: str, title: str, meaning: str, rows: list[Row]) -> Finding:
     return Finding(name, title, meaning, rows, len(rows))
 
 
-def rejected(rejections: Sequence[Rejection]) -> Iterator[Finding]:
+def rejected(examined: Examined) -> Iterator[Finding]:
     """The pictures that are not used, by reason."""
+    rejections = examined.rejections
 
     def of(reason: str, title: str, meaning: str) -> Finding:
         rows = [{"path": r.path, "detail": r.detail} for r in rejections if r.reason == reason]
@@ -92,8 +114,12 @@ def rejected(rejections: Sequence[Rejection]) -> Iterator[Finding]:
     )
 
 
-def near_copies(pairs: Sequence[Pair], tested: int) -> Iterator[Finding]:
-    """Pictures that look alike, by where they are. tested: the number of test pictures."""
+def near_copies(examined: Examined) -> Iterator[Finding]:
+    """Pictures that look alike, by where they are."""
+    if (pairs := examined.pairs) is None:
+        yield _too_alike(examined)
+        return
+    tested = list(examined.splits).count("test")
 
     def of(name: str, title: str, meaning: str, chosen: list[Pair]) -> Finding:
         return _finding(name, title, meaning, [pair.row() for pair in chosen])
@@ -127,20 +153,21 @@ def near_copies(pairs: Sequence[Pair], tested: int) -> Iterator[Finding]:
     )
 
 
-def too_alike(count: int, distance: int) -> Finding:
-    """Instead of `near_copies`, where so many are no copies."""
+def _too_alike(examined: Examined) -> Finding:
+    """Instead of the pairs, where so many are no copies."""
     return Finding(
         "too_alike",
-        f"Pairs of pictures within {distance} bits, at least",
+        f"Pairs of pictures within {examined.distance} bits, at least",
         "So many are no copies but pictures that differ in details only; which are copies cannot "
         "be told. Lower ingest.audit.near_duplicates, or set it to none.",
         [],
-        count,
+        examined.most_pairs,
     )
 
 
-def single(pictures: Sequence[Accepted], *, hashed: bool) -> Iterator[Finding]:
-    """What single pictures have. hashed: whether they should have a perceptual hash."""
+def single_pictures(examined: Examined) -> Iterator[Finding]:
+    """What single pictures have."""
+    pictures = examined.pictures
 
     def of(name: str, title: str, meaning: str, chosen: list[Accepted]) -> Finding:
         rows = [{"path": p.path, "format": p.format, "mode": p.mode} for p in chosen]
@@ -150,7 +177,7 @@ def single(pictures: Sequence[Accepted], *, hashed: bool) -> Iterator[Finding]:
         "flat",
         "Pictures without contrast",
         "There is nothing to see in them, and their near copies cannot be found.",
-        [p for p in pictures if hashed and p.hash is None],
+        [p for p in pictures if examined.distance is not None and p.hash is None],
     )
     yield of(
         "mode",
@@ -166,8 +193,9 @@ def single(pictures: Sequence[Accepted], *, hashed: bool) -> Iterator[Finding]:
     )
 
 
-def small_classes(counts: pd.DataFrame) -> Iterator[Finding]:
-    """Classes with few pictures. counts: as in `Audit.tables`."""
+def small_classes(examined: Examined) -> Iterator[Finding]:
+    """Classes with few pictures."""
+    counts = examined.counts
     classes = counts[counts["of"] == "classes"]
     yield _finding(
         "small_to_learn",
@@ -184,11 +212,12 @@ def small_classes(counts: pd.DataFrame) -> Iterator[Finding]:
     )
 
 
-def artists(counts: pd.DataFrame) -> Finding:
-    """Those in the test and outside it. counts: as in `Audit.tables`."""
+def artists(examined: Examined) -> Iterator[Finding]:
+    """Those in the test and outside it."""
+    counts = examined.counts
     both = counts[counts["of"] == "artists"]
     both = both[(both["test"] > 0) & (both["train"] + both["validation"] > 0)]
-    return _finding(
+    yield _finding(
         "artists_on_both_sides",
         "Artists in the test and outside it",
         "An artist's pictures resemble each other, so the accuracy is that for artists known from "
@@ -200,3 +229,13 @@ def artists(counts: pd.DataFrame) -> Finding:
 def _rows(counts: pd.DataFrame) -> list[Row]:
     rows = counts.drop(columns="of").to_dict("records")
     return [{str(column): value for column, value in row.items()} for row in rows]
+
+
+# In the order of the summary.
+CHECKS: tuple[Callable[[Examined], Iterator[Finding]], ...] = (
+    rejected,
+    near_copies,
+    single_pictures,
+    small_classes,
+    artists,
+)
