@@ -71,8 +71,8 @@ class Pair:
 class Examined:
     """What a check looks at.
 
-    pictures: those that take part; splits: of each; rejections: those that do not. distance: the
-    bits in which the hashes of near copies may differ, None where these are not sought; pairs: those
+    pictures: those that take part; splits: of each; rejections: those that do not. distance: bits
+    in which the hashes of near copies may differ, None where these are not sought; pairs: those
     found, None where there are more than `most_pairs`. counts: as in `Audit.tables`.
     """
 
