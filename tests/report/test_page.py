@@ -16,7 +16,7 @@ from PIL import Image
 from pipeline.artifacts.predictions import Predictions
 from pipeline.artifacts.scores import CURVES, PER_CLASS, read_table
 from pipeline.params import load_params
-from pipeline.report import charts, page, sections
+from pipeline.report import charts, page
 from pipeline.report.distribution import commonest_class_accuracy, distribution, largest_classes
 from pipeline.report.experiment import Experiment
 from pipeline.report.sections import classes, confusion, explanations, mistakes, sweeps
@@ -197,39 +197,6 @@ def test_class_names_that_look_like_numbers_stay_names(made, names, tmp_path, mo
     chart = classes.section(experiment).charts["per_class"].to_dict()
     shown = {row["class"] for row in next(iter(chart["datasets"].values()))}
     assert shown == set(names)
-
-
-def test_a_section_is_two_files_and_its_name(tmp_path, monkeypatch):
-    """Of folders with one section more, and one that has nothing to show."""
-    templates, modules = tmp_path / "report", tmp_path / "modules"
-    shutil.copytree(page.TEMPLATES, templates, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    modules.mkdir()
-    (modules / "tiny.py").write_text(
-        "import altair as alt\n"
-        "from pipeline.report.section import Section\n"
-        "def section(experiment):\n"
-        "    chart = alt.Chart(alt.InlineData([{'x': 1}])).mark_bar().encode(x='x:Q')\n"
-        "    return Section({'found': '<i>'}, {'bars': chart})\n"
-    )
-    (modules / "nothing.py").write_text("def section(experiment): return None\n")
-    (templates / "sections/tiny.html.jinja").write_text(
-        '{% from "macros.html.jinja" import chart with context %}\n'
-        "<h2>Tiny {{ found }} of {{ experiment.best }}</h2>{{ chart('bars') }}"
-    )
-    (tmp_path / "reports").mkdir()
-    (tmp_path / "reports/scores.csv").write_text("run,accuracy,validation_accuracy\na,0.5,0.5\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sections, "__path__", [str(modules)])
-    from pipeline.report.sections import nothing, tiny
-
-    monkeypatch.setattr(page, "TEMPLATES", templates)
-    monkeypatch.setattr(page, "SECTIONS", {"nothing": nothing.section, "tiny": tiny.section})
-    html = page.render(Experiment({})).partition("</main>")[0]
-    assert "<h2>Tiny &lt;i&gt; of a</h2>" in html
-    assert html.count("<h2") == 1
-    start = '<div class="chart" data-spec="bars"><script type="application/json">'
-    spec = html.partition(start)[2].partition("</script>")[0]
-    assert list(json.loads(spec)["datasets"].values()) == [[{"x": 1}]]
 
 
 def test_every_section_has_its_two_files():

@@ -7,21 +7,16 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated, ClassVar, Literal
 
 import datasets
 import pandas as pd
 import pytest
 from project import Project, stages_run
-from pydantic import Field, TypeAdapter
 
 from pipeline.core.dotted import dotted
 from pipeline.core.parquet import Shards
-from pipeline.core.schema import Section
 from pipeline.ingest.params import Ingest
 from pipeline.ingest.sources.opening import open_source
-from pipeline.ingest.sources.params import Source
 from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.stage import ingest
 
@@ -230,20 +225,6 @@ def check(pictures, params):
 def test_every_kind_has_a_source():
     for model in Ingest.model_fields["source"].annotation.__args__:
         assert callable(dotted(model.reader))
-
-
-def test_a_source_is_a_model_that_names_its_function(tmp_path, pictures, ingest_params):
-    """As in a file of its own, and its class in the union of `params`."""
-
-    class Listed(Section):
-        reader: ClassVar[str] = f"{__name__}:listed_pictures"
-        kind: Literal["listed"]
-
-    sys.modules[__name__] = sys.modules.get(__name__) or ModuleType(__name__)
-    sys.modules[__name__].listed_pictures = lambda params, folder: iter(pictures)
-    source = TypeAdapter(Annotated[Source | Listed, Field(discriminator="kind")])
-    params = source.validate_python({"kind": "listed"})
-    assert list(open_source(params, tmp_path)) == pictures
 
 
 def test_what_takes_seconds_to_import_is_imported_by_those_who_need_it():
