@@ -295,6 +295,7 @@ def test_random_weights_leave_the_global_generator_alone():
 # ---------------------------------------------------------------- architectures
 
 
+@pytest.mark.slow(reason="large networks")
 def test_resnet50_is_that_of_torchvision(images, tmp_path):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -317,6 +318,7 @@ def test_resnet50_is_that_of_torchvision(images, tmp_path):
     torch.testing.assert_close(pooled, expected)
 
 
+@pytest.mark.slow(reason="large networks")
 @pytest.mark.parametrize("weights", ["random", "tv.pth"])
 def test_resnet50_prepares_as_torchvision(tmp_path, weights):
     torch.save(torchvision.models.resnet50().state_dict(), tmp_path / "tv.pth")
@@ -378,6 +380,7 @@ def test_torchvision_weights_without_a_network(offline, refused):
         make_backbone("resnet50", "imagenet", pretrained_dir=Path("none"), seed=0)
 
 
+@pytest.mark.slow(reason="waits for a network that is not there")
 def test_timm_weights_without_a_network(offline, tmp_path):
     """In a process of its own: the client of the Hub reads its environment when it is imported."""
     text = (REPOSITORY / "params.yaml").read_text()

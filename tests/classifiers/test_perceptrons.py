@@ -222,6 +222,7 @@ def test_early_stopping_keeps_the_best_weights(kind, blobs):
     assert_same_bits(stopped, classifier.fit(X, y, validation=(X_new, y_new)).state_dict())
 
 
+@pytest.mark.slow(reason="starts processes")
 @pytest.mark.parametrize("kind", ["perceptron", "convnet, batch norm"])
 def test_training_in_processes(kind, blobs, monkeypatch):
     """The same up to rounding, and the same bits again."""

@@ -70,6 +70,7 @@ def test_counts_by_hand_and_accuracies():
     assert (by_artist["accuracy"] <= by_artist["accuracy_high"]).all()
 
 
+@pytest.mark.slow(reason="many trainings")
 def test_the_seed_decides_and_the_prescribed_split_does_not():
     table = compared(inputs_of(ARTISTS))
     assert table.equals(compared(inputs_of(ARTISTS, split="test")))
@@ -117,6 +118,7 @@ def test_pictures_without_an_artist_take_no_part():
     assert table["artists"].max() <= len(set(ARTISTS)) - 1
 
 
+@pytest.mark.slow(reason="many trainings")
 def test_mistakes_are_one_line(refused):
     of_one = [f"artist {row[0]}" for row in LABELS]
     with refused(

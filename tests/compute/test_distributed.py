@@ -50,6 +50,7 @@ def test_any_other_shard_is_refused(text):
         World.parse(text)
 
 
+@pytest.mark.slow(reason="starts processes")
 def test_collectives_between_processes(tmp_path):
     script = tmp_path / "ranks.py"
     script.write_text(textwrap.dedent(RANKS))

@@ -97,6 +97,7 @@ def test_a_killed_process_is_an_error():
         list(forked_map(die, [0, 1], processes=2))
 
 
+@pytest.mark.slow(reason="waits for processes")
 def test_forked_processes_end_where_signals_are_handled():
     """As a stage handles them: an exit that Python would only see later."""
     before = signal.signal(signal.SIGTERM, lambda *_: None)

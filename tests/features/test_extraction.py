@@ -74,6 +74,7 @@ def reference(backbone, data, layer, resize):
         return (maps.flatten(1) if layer == "spatial" else maps.mean((2, 3)))[0].numpy()
 
 
+@pytest.mark.slow(reason="large networks")
 @pytest.mark.parametrize(("layer", "resize"), [("spatial", "squash"), ("pooled", "crop")])
 @pytest.mark.parametrize("name", BACKBONES)
 def test_vectors_are_those_of_timms_preprocessing(backbones, pictures, name, layer, resize):
@@ -87,6 +88,7 @@ def test_vectors_are_those_of_timms_preprocessing(backbones, pictures, name, lay
         np.testing.assert_allclose(vector, expected, rtol=2e-3, atol=1e-3 * scale)
 
 
+@pytest.mark.slow(reason="extracts several times")
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_threads_change_no_bit_and_keep_the_order(small, picture, threads):
     """Large and small pictures in turn, so that threads finish out of order."""
@@ -96,6 +98,7 @@ def test_threads_change_no_bit_and_keep_the_order(small, picture, threads):
     assert len({row.tobytes() for row in alone}) == len(data)
 
 
+@pytest.mark.slow(reason="extracts several times")
 @pytest.mark.parametrize("start", [0, 1, 3])
 def test_a_vector_does_not_depend_on_its_batch(small, pictures, start):
     whole = vectors(small(batch_size=4), pictures)
@@ -103,6 +106,7 @@ def test_a_vector_does_not_depend_on_its_batch(small, pictures, start):
     assert part.tobytes() == whole[start:].tobytes()
 
 
+@pytest.mark.slow(reason="extracts several times")
 @pytest.mark.parametrize("batch_size", [1, 2, 64])
 def test_the_batch_size_changes_rounding_alone(small, pictures, batch_size):
     expected = vectors(small(batch_size=4), pictures).astype(float)

@@ -131,6 +131,7 @@ def test_bfloat16_keeps_the_direction(name, weights, least):
     assert cosine.min() > least
 
 
+@pytest.mark.slow(reason="compiles")
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_the_place_in_the_batch_changes_no_bit(tiny, precision, compiled):
@@ -147,6 +148,7 @@ def test_the_place_in_the_batch_changes_no_bit(tiny, precision, compiled):
     assert cosine.min() > 0.999
 
 
+@pytest.mark.slow(reason="compiles")
 def test_compiled_networks_are_not_mistaken_for_each_other(tiny):
     """In turn, each gone before the next is made, so that memory is used again."""
     pictures = pixels(2, tiny.recipe.input_size)
@@ -158,6 +160,7 @@ def test_compiled_networks_are_not_mistaken_for_each_other(tiny):
         del run
 
 
+@pytest.mark.slow(reason="starts a process")
 def test_without_a_compiler(tmp_path):
     environment = {
         **os.environ, "CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(tmp_path),
@@ -172,6 +175,7 @@ def test_without_a_compiler(tmp_path):
     assert "features.compile: false" in done.stdout.splitlines()[1]
 
 
+@pytest.mark.slow(reason="compiles")
 @pytest.mark.parametrize(
     ("pictures", "faster", "compiled"),
     [(999, True, False), (10**9, True, True), (10**9, False, False)],

@@ -95,6 +95,7 @@ def twin(net, pooling):
     return Channelwise(torch.nn.Sequential(*modules).double())
 
 
+@pytest.mark.slow(reason="many steps of several networks")
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("pooling", ["max", "average"])

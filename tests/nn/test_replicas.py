@@ -19,6 +19,7 @@ def batch(rng):
     return rng.standard_normal((11, 6)), rng.integers(2, size=(11, 3)) * 1.0
 
 
+@pytest.mark.slow(reason="starts processes")
 @pytest.mark.parametrize("rows", [11, 2, 1])  # 1: fewer than there are replicas
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -50,6 +51,7 @@ def test_a_convnet_takes_a_batch_with_empty_parts(options, rng):
         np.testing.assert_allclose(replicas.grads, net.grads, rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.slow(reason="starts processes")
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_results_do_not_depend_on_which_process_is_first(batch_norm, batch, rng, monkeypatch):
     net = perceptron((6, 5, 3), rng=rng, batch_norm=batch_norm, dropout=0.5)
@@ -97,6 +99,7 @@ def test_children_see_the_optimizers_steps(batch, rng):
     np.testing.assert_allclose(logits, net.forward(batch[0], training=False), rtol=1e-10)
 
 
+@pytest.mark.slow(reason="starts processes")
 @pytest.mark.parametrize("index", [0, 1, 2])
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_an_error_in_one_part_ends_the_others(index, batch_norm, batch, rng, monkeypatch):

@@ -61,6 +61,7 @@ def one_thread():
 FITS = pytest.mark.parametrize("fitted", [in_memory, streamed])
 
 
+@pytest.mark.slow(reason="many decompositions")
 @FITS
 @pytest.mark.parametrize("shape", PATHS)
 @pytest.mark.parametrize(
@@ -101,6 +102,7 @@ def captured(pca, X):
     return (centred @ pca.components_.T.astype(np.float64)).var(0, ddof=1).sum() / best
 
 
+@pytest.mark.slow(reason="a wide matrix")
 def test_subspace_iteration_where_the_spectrum_hardly_falls():
     """Variances falling as k^-0.75, as those of features: 0.998 of what 20 directions can hold."""
     rng = np.random.default_rng(0)
@@ -176,6 +178,7 @@ def test_a_large_mean_costs_no_accuracy(shape, offset):
     np.testing.assert_allclose(found.components_, expected.components_, atol=1e-3)
 
 
+@pytest.mark.slow(reason="many decompositions")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
 @pytest.mark.parametrize(
     ("shape", "rank", "n_components"),
@@ -293,6 +296,7 @@ SPLITS = [  # shape, rows of the first process, sample
 ]
 
 
+@pytest.mark.slow(reason="starts processes")
 def test_two_processes_find_what_one_finds(tmp_path):
     cases = []
     for i, (shape, first, sample) in enumerate(SPLITS):

@@ -173,6 +173,7 @@ def test_heat_is_orange_on_a_grey_picture(encode):
     np.testing.assert_allclose(hot, 0.7 * np.array(explanations.HEAT) + 0.3 * grey, atol=8)
 
 
+@pytest.mark.slow(reason="bundles the scripts of the page")
 def test_no_text_ends_the_script_it_stands_in():
     chart = alt.Chart(pd.DataFrame({"x": ["</script><b>"]})).mark_bar().encode(x="x:N")
     text = charts.chart_json(chart)

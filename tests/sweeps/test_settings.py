@@ -36,6 +36,7 @@ def inputs():
     )  # fmt: skip
 
 
+@pytest.mark.slow(reason="many trainings")
 def test_settings_seeds_and_divergence(inputs):
     entry = Sweep(base="snn", vary={"learning_rate": [0.1, 1e30], "hidden": [[4], [8, 4]]})
     table, seconds = train_settings(entry.settings(BASE), inputs, name="rates")

@@ -32,6 +32,7 @@ def built(request):
     return name, network
 
 
+@pytest.mark.slow(reason="large networks")
 def test_gives_logits_and_a_gradient_for_every_parameter(built):
     name, network = built
     network.train()
@@ -46,6 +47,7 @@ def test_gives_logits_and_a_gradient_for_every_parameter(built):
     network.zero_grad()
 
 
+@pytest.mark.slow(reason="large networks")
 def test_runs_in_bfloat16_with_channels_last(built):
     name, network = built
     network.eval()
@@ -59,6 +61,7 @@ def test_runs_in_bfloat16_with_channels_last(built):
     assert (logits - expected).norm() < 0.1 * expected.norm()
 
 
+@pytest.mark.slow(reason="large networks")
 def test_learns_a_batch_by_heart(built):
     name, network = built
     modules = list(network.train().modules())
@@ -83,6 +86,7 @@ def test_learns_a_batch_by_heart(built):
     assert losses[-1] < 0.9 * losses[0]
 
 
+@pytest.mark.slow(reason="large networks")
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_takes_its_native_size_other_sizes_channels_and_classes(name):
     architecture = ARCHITECTURES[name]

@@ -14,6 +14,7 @@ from pipeline.cnns.architectures.registry import (
 SMALL = [name for name in ARCHITECTURES if name != "vgg16"]  # half a gigabyte
 
 
+@pytest.mark.slow(reason="large networks")
 @pytest.mark.parametrize("name", SMALL)
 def test_the_seed_alone_decides_the_weights(name, network):
     size = ARCHITECTURES[name].least

@@ -56,6 +56,7 @@ def many() -> list[Picture]:
     return paint(pictures=480, painters=36)
 
 
+@pytest.mark.slow(reason="paints many pictures")
 @pytest.mark.parametrize(
     ("pictures", "painters", "size"),
     [(16, 8, 32), (17, 8, 33), (60, 24, 64), (200, 100, 32), (16, 8, 160)],
@@ -78,6 +79,7 @@ def test_pictures_are_square_rgb_jpegs(size: int) -> None:
             assert np.asarray(image).std() > 1  # something is painted
 
 
+@pytest.mark.slow(reason="paints many pictures")
 def test_fields(many: list[Picture]) -> None:
     seen: Counter[str | None] = Counter()
     for picture in many:
@@ -105,6 +107,7 @@ def elsewhere(expression: str, **environment: str) -> str:
     return run.stdout.strip()
 
 
+@pytest.mark.slow(reason="starts processes")
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_another_process_gives_the_same_bytes(hash_seed: str) -> None:
     assert elsewhere("digest(paint())", PYTHONHASHSEED=hash_seed) == digest(paint())
@@ -129,6 +132,7 @@ def exact_digest() -> str:
     return sha.hexdigest()
 
 
+@pytest.mark.slow(reason="starts processes")
 @pytest.mark.skipif(not instructions(), reason="NumPy uses no optional instruction sets")
 def test_other_instruction_sets_give_the_same_bytes() -> None:
     here, expected = instructions(), exact_digest()
@@ -146,6 +150,7 @@ def test_a_picture_does_not_depend_on_the_others() -> None:
     assert all(few[path] == more[path] for path in shared)
 
 
+@pytest.mark.slow(reason="paints many pictures")
 def test_pictures_do_not_repeat(many: list[Picture]) -> None:
     assert len({picture.data for picture in many}) == len(many)
 
@@ -156,6 +161,7 @@ def test_seeds_differ() -> None:
     assert [picture.artist for picture in one] != [picture.artist for picture in other]
 
 
+@pytest.mark.slow(reason="paints many pictures")
 def test_a_painter_has_one_or_two_labels_on_every_picture(many: list[Picture]) -> None:
     labels = defaultdict(set)
     for picture in many:
@@ -176,6 +182,7 @@ def test_each_genre_has_three_painters(seed: int) -> None:
     assert min(len(found) for found in painters.values()) >= 3
 
 
+@pytest.mark.slow(reason="paints many pictures")
 def test_imbalance(many: list[Picture]) -> None:
     genres = Counter(label for picture in many for label in picture.labels)
     assert 3 < max(genres.values()) / min(genres.values()) < 8

@@ -184,6 +184,7 @@ def test_the_same_rows_for_all_that_follows(tmp_path, pictures, ingest_params, m
     assert all(table.equals(found[0]) for table in found)
 
 
+@pytest.mark.slow(reason="runs dvc")
 def test_the_same_metrics_through_dvc(tmp_path, picture):
     """A network that learns from the pictures in their order; some paths differ, nothing else."""
     pictures = painted(picture, {"train": 9, "test": 6, "validation": 3})
