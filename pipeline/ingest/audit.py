@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.core.console import counted
 from pipeline.core.errors import UserError
 from pipeline.ingest import findings
-from pipeline.ingest.findings import Examined, Pair
+from pipeline.ingest.findings import Examined, Finding, Pair
 from pipeline.ingest.hashing import pairs_within
 from pipeline.ingest.params import AuditParams
 from pipeline.ingest.screening import Accepted, Screened
@@ -98,17 +98,16 @@ def audit_pictures(
             "near_duplicates": pd.DataFrame(
                 [pair.row() for pair in pairs or []], columns=PAIR_COLUMNS
             ),
-            "pictures": pd.DataFrame(
-                [
-                    {"finding": finding.name, **row}
-                    for finding in found[findings.single_pictures]
-                    for row in finding.rows
-                ],
-                columns=["finding", "path", "format", "mode"],
-            ),
+            "pictures": _odd_pictures(found[findings.single_pictures]),
         },
         pairs=pairs,
     )
+
+
+def _odd_pictures(found: Sequence[Finding]) -> pd.DataFrame:
+    """The rows of what single pictures have, each with its finding's name."""
+    rows = [{"finding": finding.name, **row} for finding in found for row in finding.rows]
+    return pd.DataFrame(rows, columns=["finding", "path", "format", "mode"])
 
 
 def near_pairs(
