@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from project import Project
@@ -35,12 +34,8 @@ UNREAD = {
     "report": {"data/stacked": "mistakes are shown of the best run, which is no stack"},
 }
 # Outside deps and outs on purpose.
-OUTSIDE = {
-    "classifier": {"reports/times": "differ from run to run, for the page to show"},
-    "cnn": {"reports/times": "differ from run to run, for the page to show"},
-    "stack": {"reports/times": "differ from run to run, for the page to show"},
-    "sweep": {"reports/times": "differ from run to run, for the page to show"},
-}
+TIMES = {"reports/times": "differ from run to run, for the page to show"}
+OUTSIDE = dict.fromkeys(("classifier", "cnn", "stack", "sweep"), TIMES)
 
 
 class Opened(FileSystemEventHandler):
@@ -61,12 +56,17 @@ def watched(folder: Path) -> Iterator[Opened]:
     observer.start()
     try:
         yield opened
-        sentinel = folder / FOLDERS[-1] / "sentinel"
-        sentinel.touch()  # events come in order: after it there are none of before
-        while sentinel not in opened.paths:
+        # Each folder's events come in order: after its sentinel there are none of before.
+        sentinels = {folder / name / "sentinel" for name in FOLDERS}
+        for sentinel in sentinels:
+            sentinel.touch()
+        deadline = time.monotonic() + 60
+        while not sentinels <= opened.paths:
+            assert time.monotonic() < deadline
             time.sleep(0.01)
-        sentinel.unlink()
-        opened.paths.remove(sentinel)
+        for sentinel in sentinels:
+            sentinel.unlink()
+        opened.paths -= sentinels
     finally:
         observer.stop()
         observer.join()
@@ -85,7 +85,7 @@ def listed(project: Project, stage: str) -> tuple[set[str], set[str]]:
     return {d for d in deps if not d.startswith("pipeline/")}, {o["path"] for o in lock["outs"]}
 
 
-def covered(paths: set[str], by: Any) -> set[str]:
+def covered(paths: set[str], by: Iterable[str]) -> set[str]:
     """Those of `paths` that are one of `by` or below one."""
     return {path for path in paths if {path, *map(str, Path(path).parents)} & set(by)}
 
@@ -100,17 +100,16 @@ def test_a_stage_reads_its_deps_and_writes_its_outs(made_project_copy, stage):
     with watched(project.folder) as opened:
         project.run(*project.command(stage))
     after = states(project.folder)
-    written = {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)}
-    read = {path for path in opened.paths & before.keys() if path not in written}
-    written_names = {str(path.relative_to(project.folder)) for path in written}
-    read_names = {str(path.relative_to(project.folder)) for path in read}
+    changed = {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)}
+    written = {str(path.relative_to(project.folder)) for path in changed}
+    read = {str(p.relative_to(project.folder)) for p in opened.paths & before.keys() - changed}
     deps, outs = listed(project, stage)
     unread, outside = UNREAD.get(kind, {}), OUTSIDE.get(kind, {})
 
-    assert read_names - covered(read_names, deps) == set()
-    assert written_names - covered(written_names, {*outs, *outside}) == set()
-    assert {dep for dep in deps if not covered(read_names, [dep])} == set(unread)
-    assert {out for out in outs if not covered(written_names, [out])} == set()
+    assert read - covered(read, deps) == set()
+    assert written - covered(written, {*outs, *outside}) == set()
+    assert {dep for dep in deps if not covered(read, [dep])} == set(unread)
+    assert {out for out in outs if not covered(written, [out])} == set()
 
 
 def test_a_file_that_no_stage_lists_would_be_seen(tmp_path):

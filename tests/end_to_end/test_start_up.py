@@ -16,8 +16,7 @@ runpy.run_module("pipeline", run_name="__main__", alter_sys=True)
 print()
 print(json.dumps(sorted({LARGE!r} & sys.modules.keys())))
 """
-
-
+TIMM = {"timm", "torchvision", "huggingface_hub"}  # and what it imports
 SKLEARN = {"sklearn", "scipy", "pandas"}
 
 
@@ -25,10 +24,7 @@ SKLEARN = {"sklearn", "scipy", "pandas"}
     ("stage", "needs"),
     [
         ("ingest", {"pandas", "scipy"}),
-        (
-            "weights",
-            {"torch", "timm", "torchvision", "huggingface_hub"},
-        ),  # timm and what it imports
+        ("weights", {"torch", *TIMM}),
         ("features", {"torch"}),
         ("pca", {"torch", "pandas"}),
         ("pixels", set()),
