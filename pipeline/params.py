@@ -35,7 +35,8 @@ class Params(Section):
     """The whole file."""
 
     launcher: Annotated[str, Field(pattern=COMMAND)]
-    """What runs the stages features, pca and cnn: `python`, or `torchrun` for several processes."""
+    """What runs the stages `features`, `pca` and `cnn`: `python`, or `torchrun` for several
+    processes, GPUs or machines (docs/scaling.md)."""
     ingest: Ingest
     features: Features
     pca: Pca
@@ -172,7 +173,7 @@ def _model_at(annotation: Any, loc: tuple[int | str, ...]) -> type[Section]:
     if get_origin(annotation) in (Union, types.UnionType):
         members = [m for m in get_args(annotation) if hasattr(m, "model_fields")]
         for member in members:
-            if loc and loc[0] in (member.__name__, *_kinds(member)):
+            if loc and loc[0] in (member.__name__, *kinds(member)):
                 return _model_at(member, loc[1:])
         return _model_at(members[0], loc)
     if loc:
@@ -180,7 +181,8 @@ def _model_at(annotation: Any, loc: tuple[int | str, ...]) -> type[Section]:
     return annotation  # type: ignore[no-any-return]
 
 
-def _kinds(model: type[Section]) -> tuple[str, ...]:
+def kinds(model: type[Section]) -> tuple[str, ...]:
+    """What `kind` may be in a model that has one."""
     return get_args(model.model_fields["kind"].annotation) if "kind" in model.model_fields else ()
 
 

@@ -6,6 +6,7 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.command import markdown_table
 from pipeline.core.errors import UserError
 
 FOLDER = Path("presets")
@@ -165,5 +166,4 @@ def presets_table() -> str:
         (f"`{name}`", p.experiment, p.pictures, p.disk, p.hardware, p.time)
         for name, p in PRESETS.items()
     ]
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return markdown_table(heads, rows)

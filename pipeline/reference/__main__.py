@@ -6,9 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
-
-from pydantic import BaseModel
+from typing import Annotated, Any, get_args, get_origin
 
 from pipeline import artifacts
 from pipeline.backbones.weights import WEIGHTS
@@ -16,17 +14,19 @@ from pipeline.classifiers.params import ClassifierRun, Run
 from pipeline.cnns.architectures.registry import ARCHITECTURES, count_parameters
 from pipeline.cnns.params import CnnRun
 from pipeline.cnns.schedules import Schedule, ScheduleSection
-from pipeline.command import run
+from pipeline.command import markdown_table, run
 from pipeline.comparisons.params import Comparison
 from pipeline.core.files import replacing
+from pipeline.core.schema import Section
 from pipeline.evaluate.params import Evaluate
 from pipeline.features.params import Features
 from pipeline.ingest.params import Ingest
 from pipeline.ingest.sources.params import Source
+from pipeline.params import Params, kinds
 from pipeline.pca.params import Pca
 from pipeline.pixels.params import Pixels
 from pipeline.presets.catalogue import presets_table
-from pipeline.reference.keys import keys_table, kind, kinds_table, said, table
+from pipeline.reference.keys import docstrings, keys_table, kinds_table, said
 from pipeline.report.params import Report
 from pipeline.stacks.params import StackParams
 from pipeline.sweeps.params import Sweep
@@ -45,17 +45,13 @@ def reference() -> str:
 
 
 def _sections() -> Iterator[str]:
-    sources = _members(Source)
     yield "## `launcher`"
-    yield (
-        "What runs the stages `features`, `pca` and `cnn`: `python`, or `torchrun` for several "
-        "processes, GPUs or machines (docs/scaling.md)."
-    )
+    yield docstrings(Params)["launcher"]
     yield "## `ingest`"
     yield keys_table(Ingest)
     yield "## `ingest.source`"
-    for source in sources:
-        yield f"### {kind(source)}"
+    for source in _members(Source):
+        yield f"### {kinds(source)[0]}"
         yield said(source)
         yield keys_table(source)
     yield "## `features`"
@@ -65,17 +61,18 @@ def _sections() -> Iterator[str]:
     yield keys_table(Pca)
     yield "## `pixels`"
     yield keys_table(Pixels)
-    kinds = _members(ClassifierRun)
+    runs = _members(ClassifierRun)
     yield "## `classifiers`"
     yield "An entry is one run, under a name of your choice."
-    yield kinds_table(kinds, Run)
-    yield keys_table(*kinds)
+    yield kinds_table(runs, Run)
+    yield keys_table(*runs)
     yield "## `cnns`"
     yield said(CnnRun)
     yield keys_table(CnnRun)
     yield "### Schedules"
-    yield kinds_table(_members(Schedule), ScheduleSection)
-    yield keys_table(*_members(Schedule))
+    schedules = _members(Schedule)
+    yield kinds_table(schedules, ScheduleSection)
+    yield keys_table(*schedules)
     yield "### Architectures"
     yield _architectures()
     for name, entry in (("stacks", StackParams), ("sweeps", Sweep), ("comparisons", Comparison)):
@@ -92,16 +89,15 @@ def _sections() -> Iterator[str]:
     yield _files()
 
 
-def _members(union: Any) -> tuple[type[BaseModel], ...]:
+def _members(union: Any) -> tuple[type[Section], ...]:
     """The models of a union, annotated or not."""
-    members = get_args(union)
-    return get_args(members[0]) if len(members) == 2 and get_args(members[0]) else members
+    return get_args(get_args(union)[0] if get_origin(union) is Annotated else union)
 
 
 def _weights() -> str:
     rows = [(f"`{word}`", said(origin)) for word, origin in WEIGHTS.items()]
     rows.append(("any other", "The name of a file in `models/pretrained`."))
-    return table(("`weights`", "where they come from"), rows)
+    return markdown_table(("`weights`", "where they come from"), rows)
 
 
 def _architectures() -> str:
@@ -115,7 +111,7 @@ def _architectures() -> str:
         )
         for name, known in ARCHITECTURES.items()
     ]
-    return table(("name", "made for", "least", "parameters (10 classes)", "from"), rows)
+    return markdown_table(("name", "made for", "least", "parameters (10 classes)", "from"), rows)
 
 
 def _files() -> str:
@@ -123,7 +119,7 @@ def _files() -> str:
     for found in pkgutil.iter_modules(artifacts.__path__, "pipeline.artifacts."):
         where, _, what = said(importlib.import_module(found.name)).partition(": ")
         rows.append((where, what))
-    return table(("where", "what"), rows)
+    return markdown_table(("where", "what"), rows)
 
 
 def main() -> None:

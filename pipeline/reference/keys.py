@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from pydantic import BaseModel
-
-from pipeline.core.schema import PATTERNS
+from pipeline.command import markdown_table
+from pipeline.core.schema import PATTERNS, Section
+from pipeline.params import kinds
 
 BOUNDS = {
     "minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<",
@@ -21,31 +21,19 @@ WORDS = {
 }  # fmt: skip
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """In Markdown."""
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def keys_table(*models: type[BaseModel]) -> str:
+def keys_table(*models: type[Section]) -> str:
     """Of the fields of several models, each once; a model inside adds its own with a dot."""
     rows = {row[0]: row for model in models for row in _rows(model, "")}
-    return table(("key", "allowed", "default", "meaning"), rows.values())
+    return markdown_table(("key", "allowed", "default", "meaning"), rows.values())
 
 
-def kinds_table(models: Iterable[type[BaseModel]], base: type[BaseModel]) -> str:
+def kinds_table(models: Iterable[type[Section]], base: type[Section]) -> str:
     """Of models that are told apart by `kind`, with the keys that `base` has not."""
     rows = []
     for model in models:
         own = [f"`{key}`" for key in model.model_fields if key not in {"kind", *base.model_fields}]
-        rows.append((f"`{kind(model)}`", said(model), ", ".join(own)))
-    return table(("kind", "what it is", "its own keys"), rows)
-
-
-def kind(model: type[BaseModel]) -> str:
-    """What `kind` is in the file."""
-    word: str = model.model_json_schema()["properties"]["kind"]["const"]
-    return word
+        rows.append((f"`{kinds(model)[0]}`", said(model), ", ".join(own)))
+    return markdown_table(("kind", "what it is", "its own keys"), rows)
 
 
 def said(thing: Any) -> str:
@@ -53,10 +41,10 @@ def said(thing: Any) -> str:
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
-def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+def _rows(model: type[Section], prefix: str) -> Iterator[tuple[str, str, str, str]]:
     schema = model.model_json_schema()
     inside = dict(_models(model))
-    meanings = _docstrings(model)
+    meanings = docstrings(model)
     for name, field in schema["properties"].items():
         if name == "kind":
             continue
@@ -70,22 +58,20 @@ def _rows(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, 
             yield from _rows(other, f"{key}.")
 
 
-def _models(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+def _models(model: type[Section]) -> Iterator[tuple[str, type[Section]]]:
     """Those in the fields of a model, by name."""
     waiting = [field.annotation for field in model.model_fields.values()]
     while waiting:
         annotation = waiting.pop()
-        if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+        if inspect.isclass(annotation) and issubclass(annotation, Section):
             yield annotation.__name__, annotation
         waiting += getattr(annotation, "__args__", ())
 
 
-def _docstrings(model: type[BaseModel]) -> dict[str, str]:
+def docstrings(model: type[Section]) -> dict[str, str]:
     """Field -> the text below it, its own or inherited."""
     found = {}
-    for base in reversed(model.__mro__):
-        if base in (object, BaseModel) or not issubclass(base, BaseModel):
-            continue
+    for base in reversed(model.__mro__[: model.__mro__.index(Section)]):
         (tree,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
         assert isinstance(tree, ast.ClassDef)
         for field, below in pairwise(tree.body):
