@@ -30,7 +30,7 @@ from pipeline.compute.parallel import ordered_map
 from pipeline.core.parquet import Shards, shard_ids
 from pipeline.features.extraction import Execution, Extractor
 from pipeline.features.missing import extract, plan
-from pipeline.pca.estimator import StreamingPCA
+from pipeline.pca.streaming import StreamingPCA
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 DISTINCT = 500  # pictures painted; the shards repeat them

@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.artifacts.vectors import VectorStore
 from pipeline.compute.parallel import ordered_map
 from pipeline.core.parquet import shard_ids
-from pipeline.pca.estimator import StreamingPCA
+from pipeline.pca.streaming import StreamingPCA
 
 LATENT = 512
 ROWS = 128

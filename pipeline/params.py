@@ -18,7 +18,7 @@ from pipeline.cnns.params import CnnRun
 from pipeline.command import run
 from pipeline.comparisons.params import Comparison
 from pipeline.core.errors import UserError
-from pipeline.core.schema import COMMAND, RunName, Section, in_words
+from pipeline.core.schema import COMMAND, RunName, Strict, in_words
 from pipeline.evaluate.params import Evaluate
 from pipeline.features.params import Features
 from pipeline.ingest.params import Ingest
@@ -31,7 +31,7 @@ from pipeline.sweeps.params import Sweep
 PARAMS_FILE = Path("params.yaml")
 
 
-class Params(Section):
+class Params(Strict):
     """The whole file."""
 
     launcher: Annotated[str, Field(pattern=COMMAND)]
@@ -164,7 +164,7 @@ def _written(loc: tuple[int | str, ...], data: Any) -> str:
     return ".".join(written) or "the file"
 
 
-def _model_at(annotation: Any, loc: tuple[int | str, ...]) -> type[Section]:
+def _model_at(annotation: Any, loc: tuple[int | str, ...]) -> type[Strict]:
     """The model that validates what lies at `loc`."""
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
@@ -181,7 +181,7 @@ def _model_at(annotation: Any, loc: tuple[int | str, ...]) -> type[Section]:
     return annotation  # type: ignore[no-any-return]
 
 
-def kinds(model: type[Section]) -> tuple[str, ...]:
+def kinds(model: type[Strict]) -> tuple[str, ...]:
     """What `kind` may be in a model that has one."""
     return get_args(model.model_fields["kind"].annotation) if "kind" in model.model_fields else ()
 

@@ -1,4 +1,4 @@
-"""Section `classifiers`: a model for each kind of run.
+"""Strict `classifiers`: a model for each kind of run.
 
 To add a kind is to add a class that names its estimator, and to put it into `ClassifierRun`.
 """
@@ -15,19 +15,19 @@ from pipeline.classifiers.bounds import (
     Factor,
     Filters,
     Init,
-    Optimizer,
+    OptimizerName,
     Pooling,
     RuleName,
-    Schedule,
+    ScheduleName,
     Share,
     Sizes,
 )
-from pipeline.core.schema import NotNegative, OffOr, PositiveFloat, Probability, Section, Seed
+from pipeline.core.schema import NotNegative, OffOr, PositiveFloat, Probability, Seed, Strict
 
 Folds = Annotated[int, Field(ge=2, le=100)]
 
 
-class Run(Section):
+class Run(Strict):
     """What every run has, whatever its kind.
 
     estimator: the class that is trained, `module:name`; it is given the values of the run that its
@@ -117,13 +117,13 @@ class TunedRun(NetworkRun):
     """Of the weights: N(0, 0.01²), Xavier's or He's."""
     batch_norm: bool
     """Normalise each layer's inputs over the batch."""
-    optimizer: Optimizer
+    optimizer: OptimizerName
     """What descends."""
     momentum: Share
     """Of `sgd`."""
     weight_decay: NotNegative
     """L2 penalty of `sgd`, decoupled of `adam`."""
-    schedule: Schedule
+    schedule: ScheduleName
     """How the learning rate falls."""
     decay: Factor
     """What the rate is multiplied by, after each epoch or after `decay_epochs`."""

@@ -8,16 +8,15 @@ from numpy.random import Generator
 from pydantic import PositiveInt
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.classifiers.bounds import Factor, Init, Optimizer, Schedule, Share, Sizes
+from pipeline.classifiers.bounds import Factor, Init, OptimizerName, ScheduleName, Share, Sizes
 from pipeline.classifiers.estimator import Samples
 from pipeline.classifiers.network import NetworkClassifier
 from pipeline.core.schema import NotNegative, PositiveFloat
+from pipeline.nn.decay import SCHEDULES
 from pipeline.nn.layers import Array
 from pipeline.nn.losses import BinaryCrossEntropy, CrossEntropy, SoftmaxCrossEntropy
 from pipeline.nn.network import Network, perceptron
-from pipeline.nn.optimizers import SGD, Adam
-from pipeline.nn.optimizers import Optimizer as Descent
-from pipeline.nn.schedules import SCHEDULES
+from pipeline.nn.optimizers import SGD, Adam, Optimizer
 
 
 class PerceptronClassifier(NetworkClassifier):
@@ -51,11 +50,11 @@ class PerceptronClassifier(NetworkClassifier):
         batch_norm: bool = False,
         dropout: Share = 0.0,
         init: Init = "he",
-        optimizer: Optimizer = "sgd",
+        optimizer: OptimizerName = "sgd",
         learning_rate: PositiveFloat = 0.01,
         momentum: Share = 0.0,
         weight_decay: NotNegative = 0.0,
-        schedule: Schedule = "constant",
+        schedule: ScheduleName = "constant",
         decay: Factor = 0.1,
         decay_epochs: PositiveInt = 10,
         batch_size: PositiveInt = 32,
@@ -128,7 +127,7 @@ class PerceptronClassifier(NetworkClassifier):
             dtype=self._dtype,
         )
 
-    def _optimizer(self, params: Array) -> Descent:
+    def _optimizer(self, params: Array) -> Optimizer:
         if self.optimizer == "adam":
             return Adam(params, self.learning_rate, weight_decay=self.weight_decay)
         return SGD(

@@ -1,4 +1,4 @@
-"""Section `cnns`."""
+"""Strict `cnns`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pipeline.core.schema import (
     OffOr,
     PositiveFloat,
     Probability,
-    Section,
     Seed,
+    Strict,
 )
 
 
-class Augment(Section):
+class Augment(Strict):
     """Random changes of the training pictures; what is not named does not happen.
 
     Each has a function in `augmentation`, and a line in its tables.
@@ -42,7 +42,7 @@ class Augment(Section):
     """The a of Beta(a, a), from which the area of a window from another picture is drawn."""
 
 
-class Finetune(Section):
+class Finetune(Strict):
     """A second part of a transfer, in which the last `layers` of the trunk train too."""
 
     layers: PositiveInt
@@ -53,7 +53,7 @@ class Finetune(Section):
     """Of this second part."""
 
 
-class Transfer(Section):
+class Transfer(Strict):
     """A frozen trunk of timm's with a new head; size: side of its input, its own where none."""
 
     backbone: str
@@ -68,7 +68,7 @@ class Transfer(Section):
     """A second part, in which the last layers of the trunk train too."""
 
 
-class CnnRun(Section):
+class CnnRun(Strict):
     """A network on pixels, trained end to end, or a pretrained one with a new head."""
 
     architecture: str | Transfer

@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.core.schema import Fraction, NotNegative, PositiveFloat, Section
+from pipeline.core.schema import Fraction, NotNegative, PositiveFloat, Strict
 
 
-class ScheduleSection(Section):
+class ScheduleSection(Strict):
     """What every schedule has.
 
     warmup: epochs in which the rate rises linearly from 0.

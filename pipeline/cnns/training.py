@@ -37,7 +37,7 @@ class Phase:
 
 
 @dataclass
-class Progress:
+class Course:
     """How far a training has come; `best` counts epochs from 1."""
 
     history: list[Epoch] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Trainer:
         self.device = device
         self.dtype = dtype
         self.world = world
-        self.progress = Progress()
+        self.progress = Course()
         self.seed = seed
         self._order = Generator()  # the same in all processes
         self._draws = Generator(device)
@@ -277,7 +277,7 @@ class Trainer:
             self._average.load_state_dict(parts["average"])
         self._best = {k: v.to(self.device) for k, v in parts.get("best", {}).items()}
         history = [Epoch(**row) for row in stored["history"]]
-        self.progress = Progress(history, stored["seconds"], stored["best"])
+        self.progress = Course(history, stored["seconds"], stored["best"])
         return parts.get("optimizer", {})
 
 

@@ -1,4 +1,4 @@
-"""Section `comparisons`."""
+"""Strict `comparisons`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.core.schema import Section, Seed
+from pipeline.core.schema import Seed, Strict
 
 
-class Comparison(Section):
+class Comparison(Strict):
     """The run of this name under both splits, by picture and by artist, drawn `draws` times."""
 
     draws: Annotated[int, Field(ge=2, le=1000)]

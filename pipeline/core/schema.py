@@ -25,7 +25,7 @@ Device = Annotated[str, Field(pattern=DEVICE)]
 RunName = Annotated[str, Field(pattern=RUN_NAME)]
 
 
-class Section(BaseModel):
+class Strict(BaseModel):
     """Every model here: unknown keys are refused, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

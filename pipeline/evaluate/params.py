@@ -1,4 +1,4 @@
-"""Section `evaluate`."""
+"""Strict `evaluate`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.core.schema import Section, Seed
+from pipeline.core.schema import Seed, Strict
 
 
-class Evaluate(Section):
+class Evaluate(Strict):
     bootstrap: Annotated[int, Field(ge=100, le=100_000)]
     """Resamples of the test pictures for the 95 % interval of the accuracy."""
     seed: Seed

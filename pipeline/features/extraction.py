@@ -18,7 +18,7 @@ from pipeline.backbones.backbone import Backbone
 from pipeline.compute.devices import Precision, choose_device, choose_precision
 from pipeline.compute.parallel import cores, ordered_map
 from pipeline.core.errors import UserError
-from pipeline.features.inference import Inference, Layer
+from pipeline.features.inference import Inference, LayerName
 from pipeline.features.preparation import Preparation, Resize
 from pipeline.features.provenance import provenance
 
@@ -56,7 +56,7 @@ class Extractor:
         self,
         backbone: Backbone,
         *,
-        layer: Layer,
+        layer: LayerName,
         resize: Resize = "squash",
         scaled_decoding: bool = False,
         precision: Precision = "auto",

@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from pipeline.backbones.backbone import Backbone
 from pipeline.core.errors import UserError
 
-Layer = Literal["spatial", "pooled"]
+LayerName = Literal["spatial", "pooled"]
 
 # Compiling took 9 to 22 s for the backbones measured. Tried when the work takes three times that,
 # it costs a third more at worst, where compiled code turns out no faster.
@@ -32,7 +32,7 @@ class Inference:
     """
 
     def __init__(
-        self, backbone: Backbone, *, layer: Layer, device: torch.device, precision: torch.dtype
+        self, backbone: Backbone, *, layer: LayerName, device: torch.device, precision: torch.dtype
     ) -> None:
         self.device, self.precision = device, precision
         self.compiled = False
@@ -124,7 +124,7 @@ class _Network(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: Backbone, layer: Layer, precision: torch.dtype) -> None:
+    def __init__(self, backbone: Backbone, layer: LayerName, precision: torch.dtype) -> None:
         super().__init__()
         self.backbone, self.layer = backbone, layer
         self.trunk = backbone.trunk.to(precision)

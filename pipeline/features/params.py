@@ -1,4 +1,4 @@
-"""Section `features`."""
+"""Strict `features`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import PositiveInt
 
-from pipeline.core.schema import Auto, Device, Section, Seed
+from pipeline.core.schema import Auto, Device, Seed, Strict
 
 
-class Features(Section):
+class Features(Strict):
     backbone: str
     """A name of `timm.list_models()`, `resnet50` among them."""
     weights: str

@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.core.console import counted
 from pipeline.core.errors import UserError
 from pipeline.ingest import findings
-from pipeline.ingest.findings import Examined, Finding, Pair
+from pipeline.ingest.findings import Audited, Finding, Pair
 from pipeline.ingest.hashing import pairs_within
 from pipeline.ingest.params import AuditParams
 from pipeline.ingest.screening import Accepted, Screened
@@ -68,7 +68,7 @@ def audit_pictures(
     """Look at the pictures that take part, with the split of each, and at those that do not."""
     pairs = near_pairs(pictures, splits, params)
     counts = count(pictures, splits)
-    examined = Examined(
+    examined = Audited(
         pictures,
         splits,
         screened.rejections,

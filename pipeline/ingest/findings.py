@@ -68,7 +68,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Examined:
+class Audited:
     """What a check looks at.
 
     pictures: those that take part; splits: of each; rejections: those that do not. distance: bits
@@ -89,7 +89,7 @@ def _finding(name: str, title: str, meaning: str, rows: list[Row]) -> Finding:
     return Finding(name, title, meaning, rows, len(rows))
 
 
-def rejected(examined: Examined) -> Iterator[Finding]:
+def rejected(examined: Audited) -> Iterator[Finding]:
     """The pictures that are not used, by reason."""
     rejections = examined.rejections
 
@@ -114,7 +114,7 @@ def rejected(examined: Examined) -> Iterator[Finding]:
     )
 
 
-def near_copies(examined: Examined) -> Iterator[Finding]:
+def near_copies(examined: Audited) -> Iterator[Finding]:
     """Pictures that look alike, by where they are."""
     if (pairs := examined.pairs) is None:
         yield _too_alike(examined)
@@ -153,7 +153,7 @@ def near_copies(examined: Examined) -> Iterator[Finding]:
     )
 
 
-def _too_alike(examined: Examined) -> Finding:
+def _too_alike(examined: Audited) -> Finding:
     """Instead of the pairs, where so many are no copies."""
     return Finding(
         "too_alike",
@@ -165,7 +165,7 @@ def _too_alike(examined: Examined) -> Finding:
     )
 
 
-def single_pictures(examined: Examined) -> Iterator[Finding]:
+def single_pictures(examined: Audited) -> Iterator[Finding]:
     """What single pictures have."""
     pictures = examined.pictures
 
@@ -193,7 +193,7 @@ def single_pictures(examined: Examined) -> Iterator[Finding]:
     )
 
 
-def small_classes(examined: Examined) -> Iterator[Finding]:
+def small_classes(examined: Audited) -> Iterator[Finding]:
     """Classes with few pictures."""
     counts = examined.counts
     classes = counts[counts["of"] == "classes"]
@@ -212,7 +212,7 @@ def small_classes(examined: Examined) -> Iterator[Finding]:
     )
 
 
-def artists(examined: Examined) -> Iterator[Finding]:
+def artists(examined: Audited) -> Iterator[Finding]:
     """Those in the test and outside it."""
     counts = examined.counts
     both = counts[counts["of"] == "artists"]
@@ -232,7 +232,7 @@ def _rows(counts: pd.DataFrame) -> list[Row]:
 
 
 # In the order of the summary.
-CHECKS: tuple[Callable[[Examined], Iterator[Finding]], ...] = (
+CHECKS: tuple[Callable[[Audited], Iterator[Finding]], ...] = (
     rejected,
     near_copies,
     single_pictures,

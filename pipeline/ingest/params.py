@@ -1,4 +1,4 @@
-"""Section `ingest`."""
+"""Strict `ingest`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from pipeline.core.schema import Fraction, OffOr, Section, Seed
+from pipeline.core.schema import Fraction, OffOr, Seed, Strict
 from pipeline.ingest.sources.params import Source
 
 
-class Select(Section):
+class Select(Strict):
     classes: Annotated[tuple[str, ...], Field(strict=False, min_length=1)] | Literal["all"]
     """The names of those that take part."""
     least_per_class: PositiveInt | OffOr
@@ -27,7 +27,7 @@ class Select(Section):
     """Of what is drawn, otherwise without effect."""
 
 
-class Split(Section):
+class Split(Strict):
     by: Literal["picture", "artist", "given"]
     """`artist` keeps all pictures of an artist on one side; `given` is the source's own split."""
     validation: Fraction
@@ -44,7 +44,7 @@ class Split(Section):
         return self
 
 
-class AuditParams(Section):
+class AuditParams(Strict):
     near_duplicates: Annotated[int, Field(ge=0, le=12)] | OffOr
     """Bits of 64 in which the perceptual hashes of copies differ at most."""
     leakage: Literal["list", "error"]
@@ -57,7 +57,7 @@ class AuditParams(Section):
         return self
 
 
-class Ingest(Section):
+class Ingest(Strict):
     input: str
     """The folder with the pictures, which DVC watches."""
     source: Annotated[Source, Field(discriminator="kind")]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import DTypeLike
 
-from pipeline.nn.convolution import Conv2d, Pictures
+from pipeline.nn.convolution import AsPictures, Conv2d
 from pipeline.nn.layers import Flatten, Layer, ReLU
 from pipeline.nn.network import Network, dense_layers
 from pipeline.nn.normalization import BatchNorm
@@ -36,7 +36,7 @@ def convnet(
     which makes its bias superfluous, where asked for, and by ReLU. A pooling of 2 x 2 follows every
     second convolution and the last; of two convolutions both. An axis that has become 1 stays so.
     """
-    layers: list[Layer] = [Pictures(shape)]
+    layers: list[Layer] = [AsPictures(shape)]
     height, width, channels = shape
     for index, n in enumerate(filters, 1):
         layers.append(Conv2d(channels, n, rng=rng, init=init, bias=not batch_norm, dtype=dtype))

@@ -18,7 +18,7 @@ from pipeline.nn.layers import Array, Layer, Linear
 BLOCK = 2**18  # values copied at a time
 
 
-class Pictures(Layer):
+class AsPictures(Layer):
     """(N, H * W * C) -> (N, H, W, C)."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:

@@ -1,4 +1,4 @@
-"""Section `pca`."""
+"""Strict `pca`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from pipeline.core.schema import OffOr, Section, Seed
+from pipeline.core.schema import OffOr, Seed, Strict
 
 
-class Pca(Section):
+class Pca(Strict):
     components: PositiveInt | OffOr
     """At most the number of training pictures; `none` lets the features through."""
     whiten: bool

@@ -1,4 +1,4 @@
-"""Section `pixels`."""
+"""Strict `pixels`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.core.schema import Section
+from pipeline.core.schema import Strict
 
 
-class Pixels(Section):
+class Pixels(Strict):
     size: Annotated[int, Field(ge=8, le=512)]
     """Side of a picture in pixels; proportions are lost."""
     colour: Literal["rgb", "grey"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from pipeline.artifacts.images import PATH as IMAGES
+from pipeline.artifacts import images
 from pipeline.artifacts.pixels import write_pixels
 from pipeline.compute.parallel import ordered_map
 from pipeline.core.console import progress
@@ -16,16 +16,16 @@ from pipeline.pixels.params import Pixels
 
 def pixels(params: Pixels) -> str:
     """Decode all pictures as `params` say; returns their shape in words."""
-    images = Shards(IMAGES)
-    shape = (images.rows, params.size, params.size, 3 if params.colour == "rgb" else 1)
+    shards = Shards(images.PATH)
+    shape = (shards.rows, params.size, params.size, 3 if params.colour == "rgb" else 1)
     decode = partial(decode_pixels, **params.model_dump())
-    decoded = ordered_map(decode, encoded(images), ahead=64)
-    write_pixels(progress(decoded, what="pixels", total=images.rows), shape, params.model_dump())
+    decoded = ordered_map(decode, encoded(shards), ahead=64)
+    write_pixels(progress(decoded, what="pixels", total=shards.rows), shape, params.model_dump())
     return f"pixels: {' x '.join(map(str, shape))}"
 
 
-def encoded(images: Shards) -> Iterator[bytes]:
+def encoded(shards: Shards) -> Iterator[bytes]:
     """The encoded pictures, in order."""
-    for batch in images.batches(["image"]):
+    for batch in shards.batches(["image"]):
         for data in batch["image"].field("bytes"):
             yield data.as_py()

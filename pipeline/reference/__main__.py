@@ -17,7 +17,7 @@ from pipeline.cnns.schedules import Schedule, ScheduleSection
 from pipeline.command import markdown_table, run
 from pipeline.comparisons.params import Comparison
 from pipeline.core.files import replacing
-from pipeline.core.schema import Section
+from pipeline.core.schema import Strict
 from pipeline.evaluate.params import Evaluate
 from pipeline.features.params import Features
 from pipeline.ingest.params import Ingest
@@ -89,7 +89,7 @@ def _sections() -> Iterator[str]:
     yield _files()
 
 
-def _members(union: Any) -> tuple[type[Section], ...]:
+def _members(union: Any) -> tuple[type[Strict], ...]:
     """The models of a union, annotated or not."""
     return get_args(get_args(union)[0] if get_origin(union) is Annotated else union)
 

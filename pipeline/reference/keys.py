@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipeline.command import markdown_table
-from pipeline.core.schema import PATTERNS, Section
+from pipeline.core.schema import PATTERNS, Strict
 from pipeline.params import kinds
 
 BOUNDS = {
@@ -21,13 +21,13 @@ WORDS = {
 }  # fmt: skip
 
 
-def keys_table(*models: type[Section]) -> str:
+def keys_table(*models: type[Strict]) -> str:
     """Of the fields of several models, each once; a model inside adds its own with a dot."""
     rows = {row[0]: row for model in models for row in _rows(model, "")}
     return markdown_table(("key", "allowed", "default", "meaning"), rows.values())
 
 
-def kinds_table(models: Iterable[type[Section]], base: type[Section]) -> str:
+def kinds_table(models: Iterable[type[Strict]], base: type[Strict]) -> str:
     """Of models that are told apart by `kind`, with the keys that `base` has not."""
     rows = []
     for model in models:
@@ -41,7 +41,7 @@ def said(thing: Any) -> str:
     return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
-def _rows(model: type[Section], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+def _rows(model: type[Strict], prefix: str) -> Iterator[tuple[str, str, str, str]]:
     schema = model.model_json_schema()
     inside = dict(_models(model))
     meanings = docstrings(model)
@@ -58,20 +58,20 @@ def _rows(model: type[Section], prefix: str) -> Iterator[tuple[str, str, str, st
             yield from _rows(other, f"{key}.")
 
 
-def _models(model: type[Section]) -> Iterator[tuple[str, type[Section]]]:
+def _models(model: type[Strict]) -> Iterator[tuple[str, type[Strict]]]:
     """Those in the fields of a model, by name."""
     waiting = [field.annotation for field in model.model_fields.values()]
     while waiting:
         annotation = waiting.pop()
-        if inspect.isclass(annotation) and issubclass(annotation, Section):
+        if inspect.isclass(annotation) and issubclass(annotation, Strict):
             yield annotation.__name__, annotation
         waiting += getattr(annotation, "__args__", ())
 
 
-def docstrings(model: type[Section]) -> dict[str, str]:
+def docstrings(model: type[Strict]) -> dict[str, str]:
     """Field -> the text below it, its own or inherited."""
     found = {}
-    for base in reversed(model.__mro__[: model.__mro__.index(Section)]):
+    for base in reversed(model.__mro__[: model.__mro__.index(Strict)]):
         (tree,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
         assert isinstance(tree, ast.ClassDef)
         for field, below in pairwise(tree.body):

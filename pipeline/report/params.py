@@ -1,4 +1,4 @@
-"""Section `report`."""
+"""Strict `report`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.core.schema import Section
+from pipeline.core.schema import Strict
 
 
-class Report(Section):
+class Report(Strict):
     samples: Annotated[int, Field(ge=0, le=96)]
     """Sample pictures on the page."""
     mistakes: Annotated[int, Field(ge=0, le=96)]

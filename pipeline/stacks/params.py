@@ -1,4 +1,4 @@
-"""Section `stacks`."""
+"""Strict `stacks`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.core.schema import PositiveFloat, Probability, RunName, Section
+from pipeline.core.schema import PositiveFloat, Probability, RunName, Strict
 
 
-class StackParams(Section):
+class StackParams(Strict):
     """A logistic regression of the scores of classifiers, fitted to those out of fold."""
 
     runs: Annotated[tuple[RunName, ...], Field(strict=False, min_length=2)]

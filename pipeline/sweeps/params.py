@@ -1,4 +1,4 @@
-"""Section `sweeps`."""
+"""Strict `sweeps`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from pipeline.classifiers.params import Run
-from pipeline.core.schema import RunName, Section, in_words
+from pipeline.core.schema import RunName, Strict, in_words
 
 
-class Sweep(Section):
+class Sweep(Strict):
     """The run `base` with each combination of the values in `vary`."""
 
     base: RunName

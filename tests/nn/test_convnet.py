@@ -26,17 +26,17 @@ def kinds(net):
 def test_layers_in_order(rng):
     conv, pool = ["Conv2d", "ReLU"], ["Conv2d", "MaxPool", "MaxPool", "ReLU"]
     head = ["Flatten", "Dense", "ReLU", "Dense"]
-    assert kinds(network(rng, (4,))) == ["Pictures", *pool, *head]
-    assert kinds(network(rng, (4, 4))) == ["Pictures", *pool, *pool, *head]
-    assert kinds(network(rng, (4, 4, 4))) == ["Pictures", *conv, *pool, *pool, *head]
-    assert kinds(network(rng, (4, 4, 4, 4))) == ["Pictures", *conv, *pool, *conv, *pool, *head]
+    assert kinds(network(rng, (4,))) == ["AsPictures", *pool, *head]
+    assert kinds(network(rng, (4, 4))) == ["AsPictures", *pool, *pool, *head]
+    assert kinds(network(rng, (4, 4, 4))) == ["AsPictures", *conv, *pool, *pool, *head]
+    assert kinds(network(rng, (4, 4, 4, 4))) == ["AsPictures", *conv, *pool, *conv, *pool, *head]
 
 
 def test_options_add_their_layers(rng):
     net = network(rng, (4,), pooling="average", batch_norm=True, dropout=0.5)
     trunk = ["Conv2d", "BatchNorm", "ReLU", "AvgPool", "AvgPool", "Flatten"]
     head = ["Dense", "BatchNorm", "ReLU", "Dropout", "Dense"]
-    assert kinds(net) == ["Pictures", *trunk, *head]
+    assert kinds(net) == ["AsPictures", *trunk, *head]
     # A bias before batch normalisation would be without effect.
     assert [len(layer.params) for layer in net.layers if isinstance(layer, Conv2d | Dense)] == [
         1,

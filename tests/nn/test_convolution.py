@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from pipeline.nn import convolution
-from pipeline.nn.convolution import Conv2d, Pictures
+from pipeline.nn.convolution import AsPictures, Conv2d
 
 SHAPES = [(3, 8, 6), (2, 7, 5), (2, 1, 9), (3, 2, 1), (1, 1, 1)]  # (N, H, W)
 
@@ -89,6 +89,6 @@ def test_an_empty_part_of_a_batch_has_gradient_zero(bias, rng):
 
 def test_rows_become_pictures():
     x = np.arange(24.0).reshape(2, 12)
-    y = Pictures((2, 3, 2)).forward(x, training=True)
+    y = AsPictures((2, 3, 2)).forward(x, training=True)
     assert y.shape == (2, 2, 3, 2)
     np.testing.assert_array_equal(y[1, 0, 2], [16, 17])

@@ -11,7 +11,7 @@ import torch
 from sklearn import decomposition
 
 from pipeline.pca.decomposition import FEW_COLUMNS, FEW_ROWS
-from pipeline.pca.estimator import StreamingPCA
+from pipeline.pca.streaming import StreamingPCA
 
 # One shape for each path: Gram matrix, scatter, subspace iteration.
 GRAM, SCATTER, SUBSPACE = (60, 500), (FEW_ROWS + 80, 60), (FEW_ROWS + 80, FEW_COLUMNS + 5)
@@ -273,7 +273,7 @@ def test_blocks_that_are_refused(blocks, message):
 RANKS = """
     import sys
     import numpy as np
-    from pipeline.pca.estimator import StreamingPCA
+    from pipeline.pca.streaming import StreamingPCA
     from pipeline.compute.distributed import World
 
     world = World.from_env()

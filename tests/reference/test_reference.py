@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from project import ROOT
 from pydantic import Field
 
-from pipeline.core.schema import OffOr, Section
+from pipeline.core.schema import OffOr, Strict
 from pipeline.reference.__main__ import PAGE, reference
 from pipeline.reference.keys import keys_table, kinds_table
 
@@ -15,11 +15,11 @@ def test_the_page_is_fresh():
 
 
 def test_the_table_of_a_model():
-    class Inner(Section):
+    class Inner(Strict):
         size: Annotated[int, Field(ge=2)] = 3
         """Of a side."""
 
-    class Base(Section):
+    class Base(Strict):
         rate: Annotated[float, Field(gt=0, le=1)] | OffOr
         """How
         fast."""

@@ -21,7 +21,7 @@ from pipeline.cnns.architectures import (
     wide,
 )
 from pipeline.cnns.architectures.architecture import Architecture
-from pipeline.cnns.architectures.initialization import he_initialize
+from pipeline.cnns.architectures.he import he_initialize
 from pipeline.core.errors import UserError
 
 FAMILIES = (

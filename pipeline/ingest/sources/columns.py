@@ -13,7 +13,7 @@ from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.sources.tree import one_form, text
 
 # The names of the splits, as folders above the classes or as cells of a table.
-SPLITS = {
+SPLIT_NAMES = {
     "train": "train",
     "training": "train",
     "val": "validation",
@@ -67,10 +67,11 @@ def to_split(cell: object, *, where: str) -> str | None:
     names = to_labels(cell, None)
     if not names:
         return None
-    split = SPLITS.get(names[0].lower())
+    split = SPLIT_NAMES.get(names[0].lower())
     if split is None or len(names) > 1:
         raise UserError(
-            f"{where} is in the split {', '.join(names)!r}: allowed: {', '.join(SPLITS)}, nothing"
+            f"{where} is in the split {', '.join(names)!r}: allowed: "
+            f"{', '.join(SPLIT_NAMES)}, nothing"
         )
     return split
 

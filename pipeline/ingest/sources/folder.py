@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.ingest.sources.archives import open_tree
-from pipeline.ingest.sources.columns import SPLITS
+from pipeline.ingest.sources.columns import SPLIT_NAMES
 from pipeline.ingest.sources.labels import read_labels
 from pipeline.ingest.sources.params import FolderSource
 from pipeline.ingest.sources.picture import Picture
@@ -53,7 +53,7 @@ def _class_folders(tree: Tree, root: str) -> Iterator[tuple[str, str | None]]:
     folders = _folders(tree, root)
     if not folders:
         raise UserError(f"{top} holds no folders: put each class's pictures in a folder of its own")
-    named = [folder for folder in folders if last(folder).lower() in SPLITS]
+    named = [folder for folder in folders if last(folder).lower() in SPLIT_NAMES]
     # "train" may be a class
     parts = [part for part in named if named == folders or _folders(tree, part)]
     if not parts:
@@ -70,7 +70,7 @@ def _class_folders(tree: Tree, root: str) -> Iterator[tuple[str, str | None]]:
             "all classes below train, test and val, or none"
         )
     for part in parts:
-        split = SPLITS[last(part).lower()]
+        split = SPLIT_NAMES[last(part).lower()]
         yield from ((folder, split) for folder in _folders(tree, part))
 
 

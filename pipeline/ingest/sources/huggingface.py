@@ -10,7 +10,7 @@ from typing import Any
 from huggingface_hub import constants
 
 from pipeline.core.errors import UserError
-from pipeline.ingest.sources.columns import SPLITS, check_columns, describe, with_image
+from pipeline.ingest.sources.columns import SPLIT_NAMES, check_columns, describe, with_image
 from pipeline.ingest.sources.params import HuggingFaceSource
 from pipeline.ingest.sources.picture import Picture
 
@@ -74,12 +74,12 @@ def _splits(params: HuggingFaceSource, there: list[str], where: str) -> Mapping[
         return params.splits
     if len(there) == 1:
         return {there[0]: None}
-    if strange := [name for name in there if name.lower() not in SPLITS]:
+    if strange := [name for name in there if name.lower() not in SPLIT_NAMES]:
         raise UserError(
             f"{where} has a split {strange[0]!r}: say what is what, and leave out what is not "
             f"wanted, as in `source.splits: {{{there[0]}: train}}`; it has: {', '.join(there)}"
         )
-    return {name: SPLITS[name.lower()] for name in there}
+    return {name: SPLIT_NAMES[name.lower()] for name in there}
 
 
 def _pictures(

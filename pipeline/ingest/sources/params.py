@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from pipeline.core.schema import HUB_NAME, Section, Seed
+from pipeline.core.schema import HUB_NAME, Seed, Strict
 
 
 def _inside(path: str) -> str:
@@ -45,12 +45,12 @@ def _shards(patterns: Any) -> Any:
 
 
 Columns = Annotated[tuple[str, ...], BeforeValidator(_columns)]
-Shards = Annotated[
+ShardPatterns = Annotated[
     dict[SplitName | Literal["all"], InsideInput], Field(min_length=1), BeforeValidator(_shards)
 ]
 
 
-class GeneratedSource(Section):
+class GeneratedSource(Strict):
     """Paintings by invented painters, for an example without a download."""
 
     reader: ClassVar[str] = "pipeline.ingest.sources.generated.painter:generated_pictures"
@@ -72,7 +72,7 @@ class GeneratedSource(Section):
         return self
 
 
-class LabelTable(Section):
+class LabelTable(Strict):
     """Labels by the name of the folder."""
 
     table: InsideInput
@@ -87,7 +87,7 @@ class LabelTable(Section):
     """A pattern of folders whose name is written otherwise -> the name in the table."""
 
 
-class FolderSource(Section):
+class FolderSource(Strict):
     """Class folders, on disk or in a zip or tar; above them maybe `train`, `test` and `val`."""
 
     reader: ClassVar[str] = "pipeline.ingest.sources.folder:folder_pictures"
@@ -103,7 +103,7 @@ class FolderSource(Section):
     """A table with the labels of each folder, in place of the folder's name."""
 
 
-class DescribedSource(Section):
+class DescribedSource(Strict):
     """Each picture has a row: columns with its labels and, maybe, its artist."""
 
     labels: Columns
@@ -132,7 +132,7 @@ class TableSource(DescribedSource):
     """The column of `train`, `validation`, `test` or nothing."""
 
 
-class TorchvisionSource(Section):
+class TorchvisionSource(Strict):
     """Sets of small pictures with their splits, by torchvision's own readers."""
 
     reader: ClassVar[str] = "pipeline.ingest.sources.torchvision:torchvision_pictures"
@@ -180,7 +180,7 @@ class WebDatasetSource(DescribedSource):
     reader: ClassVar[str] = "pipeline.ingest.sources.webdataset:webdataset_pictures"
 
     kind: Literal["webdataset"]
-    shards: Shards
+    shards: ShardPatterns
     """A pattern of the tars' names, or a split -> its pattern."""
 
 

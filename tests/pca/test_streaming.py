@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from pipeline.pca.estimator import StreamingPCA
+from pipeline.pca.streaming import StreamingPCA
 
 
 @parametrize_with_checks([StreamingPCA(n_components=1), StreamingPCA(1, whiten=True, sample=50)])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from pipeline.nn.schedules import SCHEDULES
+from pipeline.nn.decay import SCHEDULES
 
 ORACLES = {
     "constant": lambda optimizer: torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.cnns.architectures.initialization import he_initialize
+from pipeline.cnns.architectures.he import he_initialize
 
 
 @pytest.mark.parametrize(
