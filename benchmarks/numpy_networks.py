@@ -29,8 +29,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from pipeline.classifiers.convnet import ConvNetClassifier
+from pipeline.classifiers.inputs import Dataset
 from pipeline.classifiers.perceptrons import PerceptronClassifier
-from pipeline.classifiers.runs import Dataset, processes
+from pipeline.classifiers.runs import processes
 from pipeline.compute.parallel import cores, forked_map
 
 CLASSES = 10
@@ -162,7 +163,7 @@ def five_seeds(row: Row, repeats: int) -> tuple[list[float], list[float]]:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((row.samples, *row.shape), dtype=np.float32)
     y = rng.integers(CLASSES, size=row.samples)
-    at_once = processes(Dataset(x, y))
+    at_once = processes(Dataset(x, y, multilabel=False, image_shape=None))
     seconds: dict[int, list[float]] = {1: [], 5: []}
     for _ in range(repeats):
         for count, values in seconds.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,23 @@ from pipeline.core.parquet import Shards, shard_ids
 
 
 @dataclass(frozen=True)
+class Dataset:
+    """Vectors (N, D) float32 and targets (N, C) of 0 and 1.
+
+    multilabel: whether a row may have several classes; image_shape: (H, W, C) where the vectors are
+    pixels in 0..1.
+    """
+
+    vectors: NDArray[np.float32]
+    targets: NDArray[np.int8]
+    multilabel: bool
+    image_shape: Shape | None
+
+    def __getitem__(self, rows: NDArray[Any]) -> Dataset:
+        return replace(self, vectors=self.vectors[rows], targets=self.targets[rows])
+
+
+@dataclass(frozen=True)
 class Inputs(Labelled):
     """One vector per picture.
 
@@ -28,6 +45,13 @@ class Inputs(Labelled):
     vectors: NDArray[np.float32]
     image_shape: Shape | None
     provenance: dict[str, Any]
+
+    @property
+    def data(self) -> Dataset:
+        """What a classifier is trained on and scored with."""
+        return Dataset(
+            self.vectors, self.targets, multilabel=self.multilabel, image_shape=self.image_shape
+        )
 
 
 def read_inputs(kind: str) -> Inputs:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline.classifiers.folds import assign_folds
 from pipeline.classifiers.inputs import Inputs
 from pipeline.classifiers.params import Run
-from pipeline.classifiers.runs import Dataset, TrainedRun, processes, train
+from pipeline.classifiers.runs import TrainedRun, processes, train
 from pipeline.compute.parallel import forked_map
 from pipeline.core.console import progress
 from pipeline.core.errors import UserError
@@ -59,7 +59,7 @@ class Trainings:
 
 def train_all(name: str, params: Run, inputs: Inputs) -> Trainings:
     """Train with every seed and for every fold, several at once. Errors: `UserError`."""
-    data, multilabel = Dataset(inputs.vectors, inputs.targets), inputs.multilabel
+    data = inputs.data
     training, validation = (data[inputs.split == part] for part in ("train", "validation"))
     folds = None if params.folds == "none" else folds_of(inputs, params.folds, params.seed)
     jobs: list[tuple[int, int | None]] = [(params.seed + i, None) for i in range(params.repeats)]
@@ -70,11 +70,9 @@ def train_all(name: str, params: Run, inputs: Inputs) -> Trainings:
         """A training on all training pictures, or the scores of those of a fold left out."""
         seed, fold = job
         left_out = np.full(len(training.targets), False) if folds is None else folds == fold
+        seen = training if fold is None else training[~left_out]
         try:
-            trained = train(
-                params, training if fold is None else training[~left_out], validation,
-                multilabel=multilabel, image_shape=inputs.image_shape, seed=seed,
-            )  # fmt: skip
+            trained = train(params, seen, validation, seed=seed)
         except (FloatingPointError, ValueError) as error:
             raise UserError(f"classifiers.{name}: {error}") from None
         return trained if fold is None else trained.scores(training.vectors[left_out])

@@ -13,23 +13,13 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.artifacts.pixels import Shape
 from pipeline.classifiers.estimator import in_all_classes
+from pipeline.classifiers.inputs import Dataset
 from pipeline.classifiers.params import ClassifierRun, Run
 from pipeline.compute.parallel import cores
 from pipeline.core.dotted import dotted
 from pipeline.core.tensors import loading_model, save_model
 
 Array = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Vectors (N, D) float32 and targets (N, C) of 0 and 1."""
-
-    vectors: Array
-    targets: NDArray[np.int8]
-
-    def __getitem__(self, rows: NDArray[Any]) -> Dataset:
-        return Dataset(self.vectors[rows], self.targets[rows])
 
 
 @dataclass(frozen=True)
@@ -109,24 +99,16 @@ def processes(data: Dataset) -> int:
     return cores() * (3 if data.vectors.nbytes < 2**28 else 1)
 
 
-def train(
-    run: Run,
-    training: Dataset,
-    validation: Dataset,
-    *,
-    multilabel: bool,
-    image_shape: Shape | None,
-    seed: int,
-) -> TrainedRun:
+def train(run: Run, training: Dataset, validation: Dataset, *, seed: int) -> TrainedRun:
     """Train a run with this seed. Errors: FloatingPointError when training diverges."""
     shift, scale = normalization(run, training.vectors)
-    estimator = make_estimator(run, seed=seed, image_shape=image_shape)
+    estimator = make_estimator(run, seed=seed, image_shape=training.image_shape)
     x, y, *held_out = (
         array
         for data in (training, validation)
         for array in (
             (data.vectors - shift) / scale,
-            data.targets if multilabel else data.targets.argmax(1),
+            data.targets if data.multilabel else data.targets.argmax(1),
         )
     )
     estimator.fit(x, y, validation=tuple(held_out))

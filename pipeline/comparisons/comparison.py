@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.artifacts.comparisons import COLUMNS
 from pipeline.classifiers.inputs import Inputs
 from pipeline.classifiers.params import Run
-from pipeline.classifiers.runs import Dataset, processes, train
+from pipeline.classifiers.runs import processes, train
 from pipeline.comparisons.params import Comparison
 from pipeline.compute.parallel import forked_map
 from pipeline.core.console import counted, progress
@@ -66,8 +66,7 @@ def compare(
     table = inputs.table.filter(signed)
     artists = table["artist"].to_pylist()
     labels = [tuple(row) for row in table["labels"].to_pylist()]
-    data = Dataset(inputs.vectors, inputs.targets)[signed]
-    names, multilabel = np.array(artists), inputs.multilabel
+    data, names = inputs.data[signed], np.array(artists)
 
     def one(job: tuple[str, int]) -> dict[str, Any]:
         by, draw = job
@@ -75,10 +74,7 @@ def compare(
         try:
             parts = draw_parts(by, labels, artists, shares=shares, rng=rng)
             training, validation, test = (data[part] for part in parts)
-            trained = train(
-                run, training, validation,
-                multilabel=multilabel, image_shape=inputs.image_shape, seed=run.seed + draw,
-            )  # fmt: skip
+            trained = train(run, training, validation, seed=run.seed + draw)
         except (FloatingPointError, ValueError) as error:
             raise UserError(f"comparisons.{name}: {error}") from None
         found = hits(trained.scores(test.vectors), test.targets)

@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.artifacts.sweeps import COLUMNS
 from pipeline.classifiers.inputs import Inputs
 from pipeline.classifiers.params import Run
-from pipeline.classifiers.runs import Dataset, processes, train
+from pipeline.classifiers.runs import processes, train
 from pipeline.compute.parallel import forked_map
 from pipeline.core.console import progress
 from pipeline.core.errors import UserError
@@ -24,17 +24,14 @@ def train_settings(
 
     A setting that diverged has no figures. Errors: `UserError`.
     """
-    data, multilabel = Dataset(inputs.vectors, inputs.targets), inputs.multilabel
+    data = inputs.data
     training, validation, test = (data[inputs.split == part] for part in SPLITS)
 
     def one(job: tuple[dict[str, Any], Run, int]) -> tuple[dict[str, Any], float | None]:
         setting, params, seed = job
         row = {"setting": written(setting), "seed": seed, "diverged": False}
         try:
-            trained = train(
-                params, training, validation,
-                multilabel=multilabel, image_shape=inputs.image_shape, seed=seed,
-            )  # fmt: skip
+            trained = train(params, training, validation, seed=seed)
         except FloatingPointError:
             return {**row, "diverged": True}, None
         except ValueError as error:

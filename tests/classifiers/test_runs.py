@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from pipeline.classifiers import runs
 from pipeline.classifiers.estimator import Classifier
+from pipeline.classifiers.inputs import Dataset
 from pipeline.classifiers.params import (
     AdamRun,
     BoostedRun,
@@ -21,7 +23,6 @@ from pipeline.classifiers.params import (
     SnnRun,
 )
 from pipeline.classifiers.runs import (
-    Dataset,
     load_run,
     make_estimator,
     normalization,
@@ -100,16 +101,12 @@ def dataset(count, *, multilabel=False, seed=0):
     targets = np.eye(3, dtype=np.int8)[kinds]
     if multilabel:
         targets[:, 2] |= components[:, 0] > 10
-    return Dataset(components, targets)
+    return Dataset(components, targets, multilabel=multilabel, image_shape=SHAPE)
 
 
 def fitted(run, *, multilabel=False, repeat=0):
     training, validation = (dataset(n, multilabel=multilabel, seed=n) for n in (90, 30))
-    return trained_on(run, training, validation, multilabel=multilabel, seed=run.seed + repeat)
-
-
-def trained_on(run, training, validation, *, multilabel=False, seed=0):
-    return train(run, training, validation, multilabel=multilabel, image_shape=SHAPE, seed=seed)
+    return train(run, training, validation, seed=run.seed + repeat)
 
 
 def test_every_kind_of_run_has_an_estimator():
@@ -206,8 +203,8 @@ def test_normalised_vectors_are_learned(kind):
 )
 def test_normalisation_is_that_of_training(run, normalize, scaler):
     training, validation = dataset(90), dataset(30, seed=1)
-    shifted = Dataset(validation.vectors * 100 + 1000, validation.targets)
-    trained = trained_on(run.model_copy(update={"normalize": normalize}), training, shifted)
+    shifted = replace(validation, vectors=validation.vectors * 100 + 1000)
+    trained = train(run.model_copy(update={"normalize": normalize}), training, shifted, seed=0)
     expected = scaler.fit(training.vectors).transform(validation.vectors)
     found = (validation.vectors - trained.shift) / trained.scale  # a constant column stays 0
     np.testing.assert_allclose(found, expected, atol=1e-4)
@@ -237,7 +234,7 @@ def test_without_normalisation_vectors_stay(run):
 def test_a_class_that_training_lacks_has_no_score(run):
     training = dataset(90)
     some = training[training.targets[:, 1] == 0]
-    scores = trained_on(run, some, dataset(30)).scores(training.vectors)
+    scores = train(run, some, dataset(30), seed=0).scores(training.vectors)
     assert (scores.shape, scores.dtype) == ((90, 3), np.float32)
     assert (scores[:, 1] == 0).all()
     np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
