@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from pipeline.classifiers.folds import assign_folds
 from pipeline.classifiers.inputs import Inputs
 from pipeline.classifiers.params import Run
-from pipeline.classifiers.runs import TrainedRun, processes, train
+from pipeline.classifiers.runs import TrainedRun, mistakes_of, processes, train
 from pipeline.compute.parallel import forked_map
 from pipeline.core.console import progress
-from pipeline.core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,8 @@ def train_all(name: str, params: Run, inputs: Inputs) -> Trainings:
         seed, fold = job
         left_out = np.full(len(training.targets), False) if folds is None else folds == fold
         seen = training if fold is None else training[~left_out]
-        try:
+        with mistakes_of(f"classifiers.{name}"):
             trained = train(params, seen, validation, seed=seed)
-        except (FloatingPointError, ValueError) as error:
-            raise UserError(f"classifiers.{name}: {error}") from None
         return trained if fold is None else trained.scores(training.vectors[left_out])
 
     results = list(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from pipeline.classifiers.inputs import Dataset
 from pipeline.classifiers.params import ClassifierRun, Run
 from pipeline.compute.parallel import cores
 from pipeline.core.dotted import dotted
+from pipeline.core.errors import UserError
 from pipeline.core.tensors import loading_model, save_model
 
 Array = NDArray[np.float32]
@@ -113,3 +116,12 @@ def train(run: Run, training: Dataset, validation: Dataset, *, seed: int) -> Tra
     )
     estimator.fit(x, y, validation=tuple(held_out))
     return TrainedRun(estimator, shift, scale, training.targets.shape[1])
+
+
+@contextmanager
+def mistakes_of(entry: str) -> Iterator[None]:
+    """What a training in the block raises, as a `UserError` that names `entry` of params.yaml."""
+    try:
+        yield
+    except (FloatingPointError, ValueError) as error:
+        raise UserError(f"{entry}: {error}") from None

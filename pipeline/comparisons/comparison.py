@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from pipeline.artifacts.comparisons import COLUMNS
 from pipeline.classifiers.inputs import Inputs
 from pipeline.classifiers.params import Run
-from pipeline.classifiers.runs import processes, train
+from pipeline.classifiers.runs import mistakes_of, processes, train
 from pipeline.comparisons.params import Comparison
 from pipeline.compute.parallel import forked_map
 from pipeline.core.console import counted, progress
-from pipeline.core.errors import UserError
 from pipeline.measure.accuracy import hits
 from pipeline.measure.intervals import bootstrap_interval
 from pipeline.measure.splitting import SPLITS, assign_splits, sole_artists
@@ -71,12 +70,10 @@ def compare(
     def one(job: tuple[str, int]) -> dict[str, Any]:
         by, draw = job
         rng = np.random.default_rng(entry.seed + draw)
-        try:
+        with mistakes_of(f"comparisons.{name}"):
             parts = draw_parts(by, labels, artists, shares=shares, rng=rng)
             training, validation, test = (data[part] for part in parts)
             trained = train(run, training, validation, seed=run.seed + draw)
-        except (FloatingPointError, ValueError) as error:
-            raise UserError(f"comparisons.{name}: {error}") from None
         found = hits(trained.scores(test.vectors), test.targets)
         known, tested = names[parts[0]], names[parts[2]]
         low, high = bootstrap_interval(

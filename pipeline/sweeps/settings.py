@@ -9,10 +9,9 @@ import pandas as pd
 from pipeline.artifacts.sweeps import COLUMNS
 from pipeline.classifiers.inputs import Inputs
 from pipeline.classifiers.params import Run
-from pipeline.classifiers.runs import processes, train
+from pipeline.classifiers.runs import mistakes_of, processes, train
 from pipeline.compute.parallel import forked_map
 from pipeline.core.console import progress
-from pipeline.core.errors import UserError
 from pipeline.measure.accuracy import hit_at_1
 from pipeline.measure.splitting import SPLITS
 
@@ -30,12 +29,11 @@ def train_settings(
     def one(job: tuple[dict[str, Any], Run, int]) -> tuple[dict[str, Any], float | None]:
         setting, params, seed = job
         row = {"setting": written(setting), "seed": seed, "diverged": False}
-        try:
-            trained = train(params, training, validation, seed=seed)
-        except FloatingPointError:
-            return {**row, "diverged": True}, None
-        except ValueError as error:
-            raise UserError(f"sweeps.{name}, {row['setting']}: {error}") from None
+        with mistakes_of(f"sweeps.{name}, {row['setting']}"):
+            try:
+                trained = train(params, training, validation, seed=seed)
+            except FloatingPointError:
+                return {**row, "diverged": True}, None
         history = trained.estimator.history_
         parts = {"accuracy": training, "validation_accuracy": validation, "test_accuracy": test}
         accuracies = {
