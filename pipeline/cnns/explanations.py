@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pipeline.artifacts.explanations import SCHEMA
 from pipeline.cnns.inputs import Pictures, as_input
 from pipeline.cnns.network import TrainedNetwork
+from pipeline.measure.accuracy import hits
 
 
 def explain(
@@ -48,9 +49,8 @@ def surest(scores: NDArray[np.float32], targets: NDArray[np.int8], *, count: int
     `count` of those where it is one of the picture's, then as many of the others, as far as they
     go. scores, targets: (N, L).
     """
-    top = scores.argmax(1)
-    at_top = np.arange(len(top)), top
-    table = pd.DataFrame({"wrong": targets[at_top] == 0, "top": top, "score": scores[at_top]})
+    wrong, top = ~hits(scores, targets), scores.argmax(1)
+    table = pd.DataFrame({"wrong": wrong, "top": top, "score": scores.max(1)})
     table = table.sort_values("score", ascending=False, kind="stable")
     table["turn"] = table.groupby(["wrong", "top"]).cumcount()
     chosen = table.sort_values("turn", kind="stable").groupby("wrong").head(count)
