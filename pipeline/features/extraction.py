@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,8 +18,10 @@ from pipeline.backbones.backbone import Backbone
 from pipeline.compute.devices import Precision, choose_device, choose_precision
 from pipeline.compute.parallel import cores, ordered_map
 from pipeline.core.errors import UserError
-from pipeline.features.inference import Inference, LayerName
-from pipeline.features.preparation import Preparation, Resize
+from pipeline.core.schema import Auto
+from pipeline.features.inference import Inference
+from pipeline.features.params import Decoder, LayerName, Resize
+from pipeline.features.preparation import Preparation
 from pipeline.features.provenance import provenance
 
 T = TypeVar("T")
@@ -36,9 +38,9 @@ class Execution:
     """
 
     device: str = "auto"
-    decoder: Literal["cpu", "cuda"] = "cpu"
-    batch_size: int | Literal["auto"] = "auto"
-    compile: bool | Literal["auto"] = "auto"
+    decoder: Decoder = "cpu"
+    batch_size: int | Auto = "auto"
+    compile: bool | Auto = "auto"
     threads: int = 0
 
 

@@ -7,7 +7,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from pipeline.backbones.backbone import Backbone
 from pipeline.core.errors import UserError
-
-LayerName = Literal["spatial", "pooled"]
+from pipeline.features.params import LayerName
 
 # Compiling took 9 to 22 s for the backbones measured. Tried when the work takes three times that,
 # it costs a third more at worst, where compiled code turns out no faster.

@@ -8,6 +8,10 @@ from pydantic import PositiveInt
 
 from pipeline.core.schema import Auto, Device, Seed, Strict
 
+LayerName = Literal["spatial", "pooled"]
+Resize = Literal["squash", "crop"]
+Decoder = Literal["cpu", "cuda"]
+
 
 class Features(Strict):
     backbone: str
@@ -17,16 +21,16 @@ class Features(Strict):
     in `models/pretrained`."""
     seed: Seed
     """Of `weights: random`, otherwise without effect."""
-    layer: Literal["spatial", "pooled"]
+    layer: LayerName
     """The last map, flattened, or its mean."""
-    resize: Literal["squash", "crop"]
+    resize: Resize
     """The whole picture with its proportions lost, or its middle as in the weights' own
     evaluation."""
     scaled_decoding: bool
     """Decode JPEGs of more than twice the needed size at 1/2, 1/4 or 1/8 of theirs."""
     precision: Literal["auto", "float32", "bfloat16"]
     """Of the network's arithmetic; `auto` is bfloat16 where the hardware multiplies it."""
-    decoder: Literal["cpu", "cuda"]
+    decoder: Decoder
     """Where JPEGs are decoded."""
     compile: bool | Auto
     """`auto`: when the pictures are many and it proves faster. No other vectors but for

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -15,8 +14,7 @@ from torch import Tensor, nn
 
 from pipeline.backbones.recipe import Recipe
 from pipeline.compute.pictures import decode_rgb, is_plain_jpeg
-
-Resize = Literal["squash", "crop"]
+from pipeline.features.params import Resize
 
 
 @dataclass(frozen=True)
