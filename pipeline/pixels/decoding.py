@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.compute.pictures import decode_rgb
-
-Colour = Literal["rgb", "grey"]
+from pipeline.pixels.params import Colour
 
 
 def decode_pixels(data: bytes, *, size: int, colour: Colour) -> NDArray[np.uint8]:
