@@ -12,6 +12,7 @@ from pipeline.core.schema import (
     NotNegative,
     OffOr,
     PositiveFloat,
+    Precision,
     Probability,
     Seed,
     Strict,
@@ -103,7 +104,7 @@ class CnnRun(Strict):
     """Decay of a moving average of the weights, which then counts."""
     patience: PositiveInt | OffOr
     """Stop after so many epochs without a better validation accuracy."""
-    precision: Literal["auto", "float32", "bfloat16"]
+    precision: Precision
     """Of the network's arithmetic; `auto` is bfloat16 where the hardware multiplies it."""
     compile: bool = False
     """By `torch.compile`."""

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
 from pipeline.core.errors import UserError
-
-Precision = Literal["auto", "float32", "bfloat16"]
+from pipeline.core.schema import Precision
 
 
 def choose_device(name: str, *, local_rank: int = 0) -> torch.device:

@@ -12,6 +12,7 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Auto = Literal["auto"]
+Precision = Literal["auto", "float32", "bfloat16"]
 OffOr = Literal["none"]  # `none` in the file switches a knob off
 DEVICE, COMMAND = r"^(auto|cpu|cuda(:\d+)?)$", r"^\S"
 RUN_NAME, HUB_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$", r"^\w[\w.-]*(/\w[\w.-]*)?$"

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.backbones.backbone import Backbone
-from pipeline.compute.devices import Precision, choose_device, choose_precision
+from pipeline.compute.devices import choose_device, choose_precision
 from pipeline.compute.parallel import cores, ordered_map
 from pipeline.core.errors import UserError
-from pipeline.core.schema import Auto
+from pipeline.core.schema import Auto, Precision
 from pipeline.features.inference import Inference
 from pipeline.features.params import Decoder, LayerName, Resize
 from pipeline.features.preparation import Preparation

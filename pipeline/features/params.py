@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import PositiveInt
 
-from pipeline.core.schema import Auto, Device, Seed, Strict
+from pipeline.core.schema import Auto, Device, Precision, Seed, Strict
 
 LayerName = Literal["spatial", "pooled"]
 Resize = Literal["squash", "crop"]
@@ -28,7 +28,7 @@ class Features(Strict):
     evaluation."""
     scaled_decoding: bool
     """Decode JPEGs of more than twice the needed size at 1/2, 1/4 or 1/8 of theirs."""
-    precision: Literal["auto", "float32", "bfloat16"]
+    precision: Precision
     """Of the network's arithmetic; `auto` is bfloat16 where the hardware multiplies it."""
     decoder: Decoder
     """Where JPEGs are decoded."""
