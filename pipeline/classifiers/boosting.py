@@ -10,10 +10,10 @@ from numpy.random import Generator
 from pydantic import PositiveInt
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.classifiers.bounds import Factor, Init, RuleName, Share, Sizes
+from pipeline.classifiers.bounds import Factor, Init, RuleName, Sizes
 from pipeline.classifiers.estimator import Samples
 from pipeline.classifiers.network import NetworkClassifier
-from pipeline.core.schema import NotNegative, PositiveFloat
+from pipeline.core.schema import NotNegative, PositiveFloat, Share
 from pipeline.nn.layers import Array
 from pipeline.nn.losses import (
     BinaryCrossEntropy,

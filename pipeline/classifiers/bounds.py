@@ -14,7 +14,6 @@ from pydantic import ConfigDict, Field, PositiveInt, TypeAdapter, ValidationErro
 
 from pipeline.core.schema import in_words
 
-Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Sizes = Annotated[tuple[PositiveInt, ...], Field(strict=False)]  # YAML has lists only
 Filters = Annotated[Sizes, Field(min_length=1)]

@@ -16,12 +16,11 @@ from pipeline.classifiers.bounds import (
     OptimizerName,
     Pooling,
     ScheduleName,
-    Share,
     Sizes,
 )
 from pipeline.classifiers.perceptrons import PerceptronClassifier
 from pipeline.classifiers.similarity import square_picture
-from pipeline.core.schema import NotNegative, PositiveFloat
+from pipeline.core.schema import NotNegative, PositiveFloat, Share
 from pipeline.nn.convnet import convnet
 from pipeline.nn.layers import Array
 from pipeline.nn.network import Network

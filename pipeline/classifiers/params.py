@@ -19,10 +19,9 @@ from pipeline.classifiers.bounds import (
     Pooling,
     RuleName,
     ScheduleName,
-    Share,
     Sizes,
 )
-from pipeline.core.schema import NotNegative, OffOr, PositiveFloat, Probability, Seed, Strict
+from pipeline.core.schema import NotNegative, OffOr, PositiveFloat, Probability, Seed, Share, Strict
 
 Folds = Annotated[int, Field(ge=2, le=100)]
 

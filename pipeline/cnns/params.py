@@ -9,12 +9,14 @@ from pydantic import Field, PositiveInt
 from pipeline.cnns.schedules import Schedule
 from pipeline.core.schema import (
     Device,
+    Fraction,
     NotNegative,
     OffOr,
     PositiveFloat,
     Precision,
     Probability,
     Seed,
+    Share,
     Strict,
 )
 
@@ -63,7 +65,7 @@ class Transfer(Strict):
     """As `features.weights`."""
     size: Annotated[int, Field(ge=32)] | None = None
     """Side of its input in pixels; left out, its own."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Share = 0.0
     """Before the new head."""
     finetune: Finetune | None = None
     """A second part, in which the last layers of the trunk train too."""
@@ -78,7 +80,7 @@ class CnnRun(Strict):
     """What descends."""
     learning_rate: PositiveFloat
     """What `schedule` starts from."""
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    momentum: Share = 0.9
     """Of `sgd`."""
     nesterov: bool = True
     """Of `sgd`."""
@@ -98,9 +100,9 @@ class CnnRun(Strict):
     """`weights`: n / (n_c C) in the loss; `sampling`: rare classes more often."""
     output_bias: Literal["zero", "frequencies"] = "zero"
     """What the last layer's bias starts from."""
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: Share = 0.0
     """Share of the target that is spread over all classes."""
-    ema: Annotated[float, Field(gt=0, lt=1)] | OffOr
+    ema: Fraction | OffOr
     """Decay of a moving average of the weights, which then counts."""
     patience: PositiveInt | OffOr
     """Stop after so many epochs without a better validation accuracy."""

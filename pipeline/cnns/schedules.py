@@ -61,7 +61,7 @@ class ExponentialSchedule(ScheduleSection):
     """Times `factor` for each epoch after the first `after`."""
 
     kind: Literal["exponential"]
-    factor: Annotated[float, Field(gt=0, lt=1)]
+    factor: Fraction
     """Of each epoch."""
     after: Annotated[int, Field(ge=0)] = 0
     """Epochs before the fall."""
