@@ -3,5 +3,6 @@
 Reads `data/images`, `data/pixels` and, for a transfer, `models/pretrained`; writes predictions,
 model, history, training and explanations of the run. Reading order: `architectures`,
 `standardization`, `transfer` and `network` (what is trained), `inputs`, `augmentation`, `schedules`
-and `optimization` (how), `training`, `checkpoints`, `repeats`, `explanations`.
+and `optimization` (how), `training`, `checkpoints`, `repeats`, `explanations`;
+`memory` is what the process keeps.
 """

@@ -12,10 +12,10 @@ from pipeline.artifacts.predictions import predictions_path, predictions_table, 
 from pipeline.cnns.architectures.registry import parameters
 from pipeline.cnns.explanations import explain
 from pipeline.cnns.inputs import Pictures, PixelInputs, read_pixel_inputs
+from pipeline.cnns.memory import keep_freed_memory
 from pipeline.cnns.params import CnnRun
 from pipeline.cnns.repeats import Repeat, train_one
 from pipeline.compute.distributed import World
-from pipeline.compute.memory import keep_freed_memory
 from pipeline.compute.parallel import cores
 from pipeline.core.console import counted
 from pipeline.core.errors import UserError

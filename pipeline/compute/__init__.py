@@ -1,1 +1,1 @@
-"""Where and how things are computed: decoding, threads and processes, devices, memory."""
+"""Where and how things are computed: decoding, threads and processes, devices."""

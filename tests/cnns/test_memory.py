@@ -9,7 +9,7 @@ import pytest
 
 CODE = """
 import resource
-from pipeline.compute.memory import keep_freed_memory
+from pipeline.cnns.memory import keep_freed_memory
 
 if {keep}:
     keep_freed_memory()
