@@ -18,7 +18,7 @@ from pipeline.cnns.params import CnnRun
 from pipeline.command import run
 from pipeline.comparisons.params import Comparison
 from pipeline.core.errors import UserError
-from pipeline.core.schema import COMMAND, RunName, Strict, in_words
+from pipeline.core.schema import RunName, Strict, in_words, matching
 from pipeline.evaluate.params import Evaluate
 from pipeline.features.params import Features
 from pipeline.ingest.params import Ingest
@@ -34,7 +34,7 @@ PARAMS_FILE = Path("params.yaml")
 class Params(Strict):
     """The whole file."""
 
-    launcher: Annotated[str, Field(pattern=COMMAND)]
+    launcher: Annotated[str, matching(r"^\S", "a command")]
     """What runs the stages `features`, `pca` and `cnn`: `python`, or `torchrun` for several
     processes, GPUs or machines (docs/scaling.md)."""
     ingest: Ingest

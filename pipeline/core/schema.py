@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import ErrorDetails
@@ -15,16 +15,19 @@ PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Auto = Literal["auto"]
 Precision = Literal["auto", "float32", "bfloat16"]
 OffOr = Literal["none"]  # `none` in the file switches a knob off
-DEVICE, COMMAND = r"^(auto|cpu|cuda(:\d+)?)$", r"^\S"
-RUN_NAME, HUB_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$", r"^\w[\w.-]*(/\w[\w.-]*)?$"
-PATTERNS = {  # in words
-    DEVICE: "auto, cpu, cuda or cuda:NUMBER",
-    COMMAND: "a command",
-    RUN_NAME: "a name of letters A to Z, digits, - and _",
-    HUB_NAME: "NAME or OWNER/NAME",
-}
-Device = Annotated[str, Field(pattern=DEVICE)]
-RunName = Annotated[str, Field(pattern=RUN_NAME)]
+PATTERNS: dict[str, str] = {}  # each in words
+
+
+def matching(pattern: str, words: str) -> Any:
+    """A `Field` for texts that match; mistakes and the reference say so in `words`."""
+    PATTERNS[pattern] = words
+    return Field(pattern=pattern)
+
+
+Device = Annotated[str, matching(r"^(auto|cpu|cuda(:\d+)?)$", "auto, cpu, cuda or cuda:NUMBER")]
+RunName = Annotated[
+    str, matching(r"^[A-Za-z0-9][A-Za-z0-9_-]*$", "a name of letters A to Z, digits, - and _")
+]
 
 
 class Strict(BaseModel):

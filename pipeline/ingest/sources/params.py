@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from pipeline.core.schema import HUB_NAME, Seed, Strict
+from pipeline.core.schema import Seed, Strict, matching
 
 
 def _inside(path: str) -> str:
@@ -30,6 +30,7 @@ def _expression(pattern: str) -> str:
     return pattern
 
 
+HubName = Annotated[str, matching(r"^\w[\w.-]*(/\w[\w.-]*)?$", "NAME or OWNER/NAME")]
 SplitName = Literal["train", "validation", "test"]
 
 
@@ -152,7 +153,7 @@ class HuggingFaceSource(DescribedSource):
     reader: ClassVar[str] = "pipeline.ingest.sources.huggingface:huggingface_pictures"
 
     kind: Literal["huggingface"]
-    name: Annotated[str, Field(pattern=HUB_NAME)] | None = None
+    name: HubName | None = None
     """Of a set on the hub; left out, `root` is read."""
     config: str | None = None
     """Of a set on the hub."""
