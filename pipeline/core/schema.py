@@ -11,6 +11,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Auto = Literal["auto"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -34,9 +35,6 @@ class Strict(BaseModel):
     """Every model here: unknown keys are refused, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def in_words(mistake: ErrorDetails) -> str:
