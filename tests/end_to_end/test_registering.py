@@ -82,7 +82,7 @@ def section(experiment):
 BEFORE = {
     "pipeline/ingest/sources/params.py": {
         "Source = (": """
-class StripesSource(Section):
+class StripesSource(Strict):
     reader: ClassVar[str] = "pipeline.ingest.sources.stripes:striped_pictures"
 
     kind: Literal["stripes"]
