@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipeline.command import markdown_table
+from pipeline.core.errors import UserError
 from pipeline.core.schema import PATTERNS, Strict
 from pipeline.params import kinds
 
@@ -22,7 +23,10 @@ WORDS = {
 
 
 def keys_table(*models: type[Strict]) -> str:
-    """Of the fields of several models, each once; a model inside adds its own with a dot."""
+    """Of the fields of several models, each once; a model inside adds its own with a dot.
+
+    Errors: `UserError` for a field without a docstring.
+    """
     rows = {row[0]: row for model in models for row in _rows(model, "")}
     return markdown_table(("key", "allowed", "default", "meaning"), rows.values())
 
@@ -51,9 +55,14 @@ def _rows(model: type[Strict], prefix: str) -> Iterator[tuple[str, str, str, str
         key = f"{prefix}{name}"
         parts = [part for part in (field, *field.get("anyOf", ())) if "$ref" in part]
         models = [inside[part["$ref"].rpartition("/")[2]] for part in parts]
-        if not models or name in meanings:
+        if name in meanings:
             default = "" if name in schema.get("required", ()) else _default(field.get("default"))
             yield f"`{key}`", _allowed(field), default, meanings[name]
+        elif not models:
+            raise UserError(
+                f"{model.__module__}: {model.__name__}.{name} has no docstring: write what the key "
+                "means as a string below it"
+            )
         for other in models:
             yield from _rows(other, f"{key}.")
 

@@ -43,3 +43,13 @@ def test_the_table_of_a_model():
     assert kinds_table([Model], Base).splitlines()[2:] == [
         "| `one` | A model. | `inner`, `names` |"
     ]
+
+
+def test_a_key_without_a_docstring_is_named(refused):
+    class Bare(Strict):
+        size: int
+        """Of a side."""
+        weight: float
+
+    with refused(__name__, "Bare.weight has no docstring", "below it"):
+        keys_table(Bare)
