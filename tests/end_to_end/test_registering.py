@@ -25,6 +25,7 @@ from pipeline.ingest.sources.picture import Picture
 
 
 def striped_pictures(params, folder):
+    """The pictures, each with its class."""
     for number in range(params.pictures):
         pixels = np.full((40, 40, 3), 40 + number, np.uint8)
         down = number % 2 == 0
@@ -39,10 +40,11 @@ def striped_pictures(params, folder):
 import numpy as np
 
 from pipeline.classifiers.estimator import Classifier
+from pipeline.core.schema import PositiveFloat
 
 
 class PriorClassifier(Classifier):
-    def __init__(self, weight: float = 1.0) -> None:
+    def __init__(self, weight: PositiveFloat = 1.0) -> None:
         self.weight = weight
 
     n_parameters_ = 0
@@ -81,61 +83,77 @@ def section(experiment):
 }
 BEFORE = {
     "pipeline/ingest/sources/params.py": {
-        "Source = (": """
+        "Source = (": '''
 class StripesSource(Strict):
+    """Stripes across or down."""
+
     reader: ClassVar[str] = "pipeline.ingest.sources.stripes:striped_pictures"
 
     kind: Literal["stripes"]
     pictures: int
+    """How many."""
 
 
-""",
+''',
     },
     "pipeline/classifiers/params.py": {
-        "ClassifierRun = Annotated[": """
+        "ClassifierRun = Annotated[": '''
 class PriorRun(Run):
+    """The share of each class."""
+
     estimator: ClassVar[str] = "pipeline.classifiers.prior:PriorClassifier"
 
     kind: Literal["prior"]
     weight: PositiveFloat
+    """The power of each share."""
 
 
-""",
+''',
     },
     "pipeline/cnns/schedules.py": {
-        "Schedule = Annotated[": """
+        "Schedule = Annotated[": '''
 class LinearSchedule(ScheduleSection):
+    """`base`, falling to 0."""
+
     kind: Literal["linear"]
 
     def rate(self, base: float, time: float, epochs: int) -> float:
         return base * (1 - time / epochs)
 
 
-""",
+''',
     },
     "pipeline/ingest/findings.py": {
-        "# In the order of the summary.": """
+        "# In the order of the summary.": '''
 def small_sets(examined):
+    """One finding, always."""
     yield _finding("small_set", "A small set", "It says little.", [{"path": "all"}])
 
 
-""",
+''',
+    },
+    "pipeline/cnns/params.py": {
+        "    flip: bool = False": '''    darken: float = 0.0
+    """What is taken away of each value."""
+''',
     },
     "pipeline/cnns/augmentation.py": {
-        "# A key of `augment` -> what it does to a batch": """
+        "# A key of `augment` -> what it does to a batch": '''
 def darken(x, share, *, generator):
+    """Of each value the share less."""
     return x * (1 - share)
 
 
-""",
+''',
     },
     "pipeline/backbones/weights.py": {
-        "# A word for the weights -> where they come from": """
+        "# A word for the weights -> where they come from": '''
 def halves(name, trunk, source):
+    """What the trunk was made with, halved."""
     return {key: t / 2 for key, t in trunk.state_dict().items()}, "nothing, halved"
 
 
-""",
+''',
     },
 }
 AFTER = {
@@ -144,15 +162,15 @@ AFTER = {
     "pipeline/cnns/schedules.py": {"    ConstantSchedule | ": "LinearSchedule | "},
     "pipeline/ingest/findings.py": {"    rejected,\n": "    small_sets,\n"},
     "pipeline/cnns/augmentation.py": {'    "flip": flip,\n': '    "darken": darken,\n'},
-    "pipeline/cnns/params.py": {"    flip: bool = False\n": "    darken: float = 0.0\n"},
     "pipeline/backbones/weights.py": {'    "random": random,\n': '    "halves": halves,\n'},
     "pipeline/cnns/architectures/small.py": {
-        "import architecture\n": """
+        "import architecture\n": '''
 
 @architecture(made_for=32, least=1)
 def means(*, classes: int, channels: int, size: int) -> nn.Module:
+    """A line of the mean colour."""
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
-""",
+''',
     },
     "pipeline/report/page.py": {
         "    headline,\n": "    largest,\n",
@@ -250,3 +268,21 @@ def test_a_preset(registered):
     assert (project.folder / "params.yaml").read_text() == (
         project.folder / "presets/mine.yaml"
     ).read_text()
+
+
+def test_their_docstrings_in_the_reference(registered):
+    project, _ = registered
+    project.run("python", "-m", "pipeline.reference")
+    lines = (project.folder / "docs/reference.md").read_text("utf-8").splitlines()
+    for line in (
+        "### stripes",
+        "| `pictures` | integer |  | How many. |",
+        "| `prior` | The share of each class. | `weight` |",
+        "| `weight` | number > 0 |  | The power of each share. |",
+        "| `linear` | `base`, falling to 0. |  |",
+        "| `augment.darken` | number | `0.0` | What is taken away of each value. |",
+        "| `means` | 32 px | 1 px | 40 | A line of the mean colour |",
+        "| `halves` | What the trunk was made with, halved. |",
+        "| `mine` | mine | few | 1 MB | CPU | at once |",
+    ):
+        assert line in lines
