@@ -172,7 +172,8 @@ class BoostedClassifier(NetworkClassifier):
     rule : `residual_average`, `newton` or `bagging`.
     members : the most networks to train.
     shrinkage : share of each Newton step taken, in (0, 1]; without effect on the other rules.
-    tolerance : no further member follows once every norm of the residuals is below this.
+    tolerance : no further member follows once every norm of the residuals is below this; 0
+        trains all.
     patience : stop after this many members without a better validation accuracy, and keep those up
         to the best; None: keep all. Needs `validation` in `fit`.
 

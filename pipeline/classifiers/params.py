@@ -101,8 +101,8 @@ class BoostedRun(NetworkRun):
     bootstrap sample."""
     members: PositiveInt
     """Networks trained one after another; `patience` counts them."""
-    tolerance: PositiveFloat
-    """No further member once every norm of the residual is below this."""
+    tolerance: NotNegative
+    """No further member once every norm of the residual is below this; 0 trains all."""
     shrinkage: Factor
     """Share of each step of `newton`, otherwise without effect."""
     init: Init
