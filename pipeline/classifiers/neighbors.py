@@ -6,13 +6,14 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from pydantic import PositiveInt
 from scipy.special import expit, softmax
 from sklearn.metrics import pairwise_distances
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
-from pipeline.classifiers.bounds import Distance
+from pipeline.classifiers.bounds import Distance, ImageShape
 from pipeline.classifiers.estimator import Array, Classifier, Samples
 from pipeline.classifiers.similarity import BLOCK, picture_shape, structural_similarity
 from pipeline.compute.parallel import cores
@@ -45,7 +46,7 @@ class DistanceClassifier(Classifier):
     """
 
     distance: Distance
-    image_shape: Sequence[int] | None
+    image_shape: ImageShape | None
 
     _learned: tuple[str, ...]  # names of the learned arrays, attributes with a _ behind
 
@@ -109,10 +110,10 @@ class NeighborsClassifier(DistanceClassifier):
 
     def __init__(
         self,
-        n_neighbors: int = 1,
+        n_neighbors: PositiveInt = 1,
         *,
         distance: Distance = "manhattan",
-        image_shape: Sequence[int] | None = None,
+        image_shape: ImageShape | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors
         self.distance = distance
@@ -128,9 +129,9 @@ class NeighborsClassifier(DistanceClassifier):
                 f"targets must be ({n}, {len(self.classes_)}), a row per sample and a column per "
                 f"class, got {self.targets_.shape}"
             )
-        if not 1 <= self.n_neighbors <= n:
+        if self.n_neighbors > n:
             raise ValueError(
-                f"n_neighbors must be from 1 to n_samples = {n}, got {self.n_neighbors!r}"
+                f"n_neighbors must be at most n_samples = {n}, got {self.n_neighbors!r}"
             )
         if metric := METRICS[self.distance]:
             self._index = NearestNeighbors(n_neighbors=self.n_neighbors, metric=metric)
@@ -172,7 +173,7 @@ class CentroidClassifier(DistanceClassifier):
     _learned = ("centroids", "scale", "data_range")
 
     def __init__(
-        self, *, distance: Distance = "manhattan", image_shape: Sequence[int] | None = None
+        self, *, distance: Distance = "manhattan", image_shape: ImageShape | None = None
     ) -> None:
         self.distance = distance
         self.image_shape = image_shape

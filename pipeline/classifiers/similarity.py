@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 from threadpoolctl import threadpool_limits
 
+from pipeline.classifiers.bounds import ImageShape
 from pipeline.compute.parallel import ordered_map
 
 
@@ -31,7 +31,7 @@ C1, C2 = 0.01**2, 0.03**2  # (K1 L)² and (K2 L)² for a dynamic range L of 1
 BLOCK = 512  # pictures of either set that one thread compares at a time
 
 
-def picture_shape(n_features: int, image_shape: Sequence[int] | None) -> tuple[int, int, int]:
+def picture_shape(n_features: int, image_shape: ImageShape | None) -> tuple[int, int, int]:
     """(H, W, C) of pictures with `n_features` values.
 
     None: the square picture, grey or RGB, that so many values make. `ValueError` where there is
@@ -46,7 +46,7 @@ def picture_shape(n_features: int, image_shape: Sequence[int] | None) -> tuple[i
             )
         height, width, channels = square
     else:
-        if len(image_shape) != 3 or min(image_shape) < 1 or math.prod(image_shape) != n_features:
+        if math.prod(image_shape) != n_features:
             raise ValueError(
                 f"image_shape must be (H, W, C) with H * W * C = {n_features} features, "
                 f"got {image_shape!r}"

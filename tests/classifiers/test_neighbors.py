@@ -170,9 +170,10 @@ def test_saved_and_loaded(estimator, targets, request, tmp_path):
     ("parameters", "message"),
     [
         ({"distance": "euclid"}, "distance should be 'manhattan', 'mse', 'cosine' or 'ssim', got"),
-        ({"n_neighbors": 91}, "n_neighbors must be from 1 to n_samples = 90, got 91"),
-        ({"n_neighbors": 0}, "n_neighbors must be from 1 to n_samples = 90, got 0"),
+        ({"n_neighbors": 91}, "n_neighbors must be at most n_samples = 90, got 91"),
+        ({"n_neighbors": 0}, "n_neighbors should be greater than 0, got 0"),
         ({"distance": "ssim", "image_shape": (8, 8, 4)}, "192 features, got"),
+        ({"image_shape": (8, 24)}, r"image_shape\[2\] is missing, got"),
         ({"distance": "ssim", "image_shape": (4, 16, 3)}, "windows of 7 x 7"),
     ],
 )
