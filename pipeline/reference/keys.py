@@ -116,5 +116,5 @@ def _allowed(schema: Mapping[str, Any]) -> str:
 
 def _default(value: Any) -> str:
     if value is None or value == {}:
-        return "none"
+        return "left out"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"

@@ -38,7 +38,7 @@ def test_the_table_of_a_model():
     assert keys_table(Model).splitlines()[2:] == [
         "| `rate` | number > 0 and ≤ 1, `none` |  | How fast. |",
         "| `inner.size` | integer ≥ 2 | `3` | Of a side. |",
-        "| `names` | list of: text | none | Of all. |",
+        "| `names` | list of: text | left out | Of all. |",
     ]
     assert kinds_table([Model], Base).splitlines()[2:] == [
         "| `one` | A model. | `inner`, `names` |"
