@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from project import ROOT
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pipeline.core.schema import OffOr, Strict
 from pipeline.reference.__main__ import PAGE, reference
@@ -34,14 +34,19 @@ def test_the_table_of_a_model():
         inner: Inner
         names: tuple[str, ...] | None = None
         """Of all."""
+        columns: Annotated[
+            tuple[str, ...], BeforeValidator(list, json_schema_input_type=str | tuple[str, ...])
+        ]
+        """Or one."""
 
     assert keys_table(Model).splitlines()[2:] == [
         "| `rate` | number > 0 and ≤ 1, `none` |  | How fast. |",
         "| `inner.size` | integer ≥ 2 | `3` | Of a side. |",
         "| `names` | list of: text | left out | Of all. |",
+        "| `columns` | text, list of: text |  | Or one. |",
     ]
     assert kinds_table([Model], Base).splitlines()[2:] == [
-        "| `one` | A model. | `inner`, `names` |"
+        "| `one` | A model. | `inner`, `names`, `columns` |"
     ]
 
 

@@ -45,10 +45,11 @@ def _shards(patterns: Any) -> Any:
     return {"all": patterns} if isinstance(patterns, str) else patterns
 
 
-Columns = Annotated[tuple[str, ...], BeforeValidator(_columns)]
-ShardPatterns = Annotated[
-    dict[SplitName | Literal["all"], InsideInput], Field(min_length=1), BeforeValidator(_shards)
+Columns = Annotated[
+    tuple[str, ...], BeforeValidator(_columns, json_schema_input_type=str | tuple[str, ...])
 ]
+Patterns = Annotated[dict[SplitName | Literal["all"], InsideInput], Field(min_length=1)]
+ShardPatterns = Annotated[Patterns, BeforeValidator(_shards, json_schema_input_type=str | Patterns)]
 
 
 class GeneratedSource(Strict):
