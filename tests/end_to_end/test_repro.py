@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from project import stages_run
+from project import ROOT, stages_run
 
 from pipeline.artifacts.predictions import read_predictions
 
@@ -26,6 +27,14 @@ FEW = {  # runs enough where a test is about what they are given
     "classifiers.boosted": None, "classifiers.adam": None, "stacks.stacked.runs":
     ["snn", "logistic"], "cnns": {}, "sweeps": {},
 }  # fmt: skip
+
+
+def documented(start):
+    """The words of the command that begins so, the same wherever it is written."""
+    texts = [(ROOT / name).read_text("utf-8") for name in ("README.md", "docs/experiments.md")]
+    found = [line for text in texts for line in text.splitlines() if line.startswith(start)]
+    assert len(set(found)) == 1
+    return shlex.split(found[0], comments=True)
 
 
 def test_repro_makes_everything_and_ends_with_the_table(made):
@@ -66,11 +75,16 @@ def test_an_experiment_reruns_its_run_alone_and_shows_the_difference(project):
     assert sorted(stages_run(output)) == sorted(
         ["classifier@snn", *based_on_it, "evaluate", "report"]
     )
-    rows = [line.split() for line in project.run("dvc", "metrics", "diff").splitlines()[1:]]
+    rows = [line.split() for line in project.run(*documented("dvc metrics diff")).splitlines()[1:]]
     assert rows
     assert {row[1].split(".")[0] for row in rows} <= {"snn", "stacked"}
+    metrics = json.loads((project.folder / "reports/metrics.json").read_text())
+    assert 1 + sum(len(of) for of in metrics.values()) <= 24  # lines, if all of them change
     assert "epochs" in project.run("dvc", "params", "diff")
-    assert "snn.accuracy" in project.run("dvc", "exp", "show", "--csv")
+    shown = project.run(*documented("dvc exp show"))
+    assert "snn.accuracy" in shown
+    assert "classifiers.snn.epochs" in shown
+    assert max(len(line) for line in shown.splitlines()) <= 120
 
 
 def test_an_added_entry_runs_alone_and_a_removed_one_leaves_the_results(project):
