@@ -6,12 +6,17 @@ import ast
 import importlib
 import inspect
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.params import Params
+from pipeline.__main__ import perform
+from pipeline.core.errors import UserError
+from pipeline.core.schema import Strict
+from pipeline.params import load_params
 
 ROOT = Path(__file__).parents[1]
 DVC = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -20,6 +25,13 @@ FOLDERS = {  # of the stages that are not called as their folder
     "weights": "backbones", "classifier": "classifiers", "cnn": "cnns", "stack": "stacks",
     "sweep": "sweeps", "comparison": "comparisons",
 }  # fmt: skip
+UNLISTED = {  # keys that a stage is handed though its results do not follow from them
+    "features": {
+        *(f"features.{key}" for key in ("backbone", "weights", "seed")),  # which weights depends on
+        *(f"features.{key}" for key in ("compile", "batch_size", "device")),  # how fast it is
+    },
+    "comparison": {"ingest.split.by", "ingest.split.seed"},  # of which it has its own
+}
 DOTTED = re.compile(r"(pipeline(?:\.\w+)+):\w+")  # as a schema names what it is of
 
 
@@ -159,19 +171,60 @@ def test_every_path_is_one_that_an_artifact_knows():
         assert [path for path in data_paths(stage) if path not in known | folders] == []
 
 
+def leaves(value, *keys):
+    """The keys to each value of params."""
+    if isinstance(value, Strict):
+        value = {name: getattr(value, name) for name in type(value).model_fields}
+    if not isinstance(value, dict):
+        yield keys
+        return
+    for key, part in value.items():
+        yield from leaves(part, *keys, key)
+
+
+def changed(value, *keys):
+    """A copy with another value there."""
+    if not keys:
+        return "changed"
+    key, *rest = keys
+    if isinstance(value, dict):
+        return value | {key: changed(value[key], *rest)}
+    return value.model_copy(update={key: changed(getattr(value, key), *rest)})
+
+
+def handed(stage, entry, params, monkeypatch):
+    """The arguments that the runner calls the stage's function with; None: it finds no entry."""
+    calls = []
+    there = SimpleNamespace(**{stage: lambda *args, **options: calls.append((args, options))})
+    monkeypatch.setitem(sys.modules, f"pipeline.{FOLDERS.get(stage, stage)}.stage", there)
+    try:
+        perform(stage, entry, params, share=None)
+    except (KeyError, UserError):
+        return None
+    (call,) = calls
+    return call
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 @pytest.mark.parametrize("name", STAGES)
-def test_params_are_keys_of_the_models(name):
-    for param in STAGES[name]["params"]:
-        section, *rest = param.split(".")
-        field = Params.model_fields[section]
-        if rest and section not in ("classifiers", "cnns", "stacks", "sweeps", "comparisons"):
-            assert rest[0] in field.annotation.model_fields
-
-
-def test_every_knob_of_features_that_decides_vectors_reaches_a_stage():
-    speed = {"batch_size", "compile", "device"}
-    keys = {p.split(".")[1] for n in ("weights", "features") for p in STAGES[n]["params"]}
-    assert keys | speed == set(Params.model_fields["features"].annotation.model_fields)
+def test_the_params_are_what_the_stage_is_handed(name, monkeypatch):
+    params = load_params(ROOT / "params.yaml")
+    entries = getattr(params, DVC["stages"][name].get("foreach", "").strip("${}"), {"": None})
+    key, item = next(iter(entries.items()))
+    listed = [
+        param.replace("${key}", key).replace("${item.base}", getattr(item, "base", ""))
+        for param in STAGES[name]["params"]
+    ]
+    before = handed(name, key, params, monkeypatch)
+    assert before is not None
+    used = {
+        ".".join(map(str, keys))
+        for keys in leaves(params)
+        if handed(name, key, changed(params, *keys), monkeypatch) != before
+    }
+    below = {param: {key for key in used if f"{key}.".startswith(f"{param}.")} for param in listed}
+    assert [param for param in listed if not below[param]] == []
+    assert used.difference(*below.values()) == UNLISTED.get(name, set())
 
 
 def test_dvc_yaml_can_be_read():
