@@ -113,6 +113,13 @@ def test_each_stage_has_a_folder_with_a_stage_a_schema_and_words_about_it():
         assert len(said) > 40, init
 
 
+def test_each_package_has_its_folder_of_tests():
+    packages = {file.parent.name for file in (ROOT / "pipeline").glob("*/*.py") if holds_code(file)}
+    tests = (file.relative_to(ROOT / "tests") for file in (ROOT / "tests").rglob("test_*.py"))
+    folders = {file.parts[0] for file in tests if len(file.parts) > 1}
+    assert folders == {*packages, "end_to_end"}
+
+
 def test_only_commands_lie_beside_the_packages():
     there = {path.name for path in (ROOT / "pipeline").glob("*.py")}
     assert there == {"__init__.py", "__main__.py", "command.py", "params.py", "predict.py"}
