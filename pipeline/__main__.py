@@ -71,10 +71,12 @@ def perform(stage: str, name: str, params: Params, *, share: str | None) -> str 
             from pipeline.evaluate.stage import evaluate
 
             return evaluate(params.evaluate, params.thresholds, stacks=params.stacks)
-        case _:
+        case "report":
             from pipeline.report.stage import report
 
             return report(params.model_dump(mode="json", exclude_none=True, exclude={"launcher"}))
+        case _:
+            raise ValueError(f"no stage {stage}")
 
 
 def main() -> None:

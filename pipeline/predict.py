@@ -17,8 +17,16 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
+from pipeline.artifacts.models import (
+    FOLDER,
+    backbone_path,
+    cnn_path,
+    pca_path,
+    run_path,
+    stack_path,
+)
 from pipeline.artifacts.pixels import to_floats
-from pipeline.artifacts.scores import best_run
+from pipeline.artifacts.scores import METRICS, best_run, read_metrics
 from pipeline.backbones.backbone import Backbone
 from pipeline.classifiers.runs import TrainedRun, load_run
 from pipeline.cnns.network import TrainedNetwork
@@ -58,8 +66,8 @@ class FromBackbone:
     """
 
     def __init__(self, models: Path, kind: str) -> None:
-        backbone = Backbone.load(models / "backbone.safetensors")
-        pca, extraction = load_pca(models / "pca.safetensors")
+        backbone = Backbone.load(backbone_path(models))
+        pca, extraction = load_pca(pca_path(models))
         if extraction["digest"] != backbone.recipe.digest:
             raise UserError(f"{models}/pca belongs to another backbone: run `dvc repro`")
         self.pca: Projection | None = pca if kind == "components" else None
@@ -115,29 +123,28 @@ class Predictor:
     """
 
     def __init__(self, models: Path, name: str) -> None:
-        runs, cnns, stacks = (models / kind for kind in ("runs", "cnns", "stacks"))
         there = {
             path.stem: path
-            for folder in (runs, cnns, stacks)
-            for path in folder.glob("*.safetensors")
+            for kind in (run_path, cnn_path, stack_path)
+            for path in kind("*", models).parent.glob("*.safetensors")
         }
         if name not in there:
             raise UserError(
                 f"there is no trained run {name!r} in {models} (there: "
                 f"{', '.join(sorted(there)) or 'none'})"
             )
-        self.stack = Stack.load(there[name]) if there[name].parent == stacks else None
+        self.stack = Stack.load(path) if (path := there[name]) == stack_path(name, models) else None
         members = self.stack.runs if self.stack else (name,)
         self.sources: dict[str, FromBackbone | FromPixels] = {}
         self.members: list[tuple[str, TrainedRun | TrainedNetwork]] = []
-        if there[name].parent == cnns:
-            network, stored = TrainedNetwork.load(there[name])
+        if path == cnn_path(name, models):
+            network, stored = TrainedNetwork.load(path)
             self.classes: list[str] = network.classes
             self.sources["cnn"] = AsPixels(stored["pixels"])
             self.members.append(("cnn", network))
             return
         for member in members:
-            path = runs / f"{member}.safetensors"
+            path = run_path(member, models)
             run, trained = load_run(path)
             self.classes = trained["classes"]
             kind = trained["input"]
@@ -244,15 +251,15 @@ def main() -> None:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="all classes, as JSON")
     form.add_argument("--output", type=Path, help="all classes, into this .parquet file")
-    parser.add_argument("--models", type=Path, default=Path("models"), help="default: models")
-    parser.add_argument("--metrics", type=Path, default=Path("reports/metrics.json"))
+    parser.add_argument("--models", type=Path, default=FOLDER, help=f"default: {FOLDER}")
+    parser.add_argument("--metrics", type=Path, default=METRICS)
     arguments = parser.parse_args()
     if arguments.output and (arguments.output.suffix != ".parquet" or arguments.output.is_dir()):
         raise UserError(f"--output is {arguments.output}: give a file that ends in .parquet")
     files = list(find_files(arguments.pictures))
     name = arguments.run
     if not name:
-        name = _best(arguments.metrics)
+        name = best_run(read_metrics(arguments.metrics))
         print(f"by {name}, the best on validation", file=sys.stderr)
     predictions = predicted(Predictor(arguments.models, name).predict(files))
     if arguments.output:
@@ -261,13 +268,6 @@ def main() -> None:
         print_json(predictions)
     else:
         print_table(predictions)
-
-
-def _best(metrics: Path) -> str:
-    try:
-        return best_run(json.loads(metrics.read_text()))
-    except (OSError, ValueError, KeyError):
-        raise UserError(f"{metrics} cannot be read: run `dvc repro` first, or give --run") from None
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ UNLISTED = {  # keys that a stage is handed though its results do not follow fro
     "comparison": {"ingest.split.by", "ingest.split.seed"},  # of which it has its own
 }
 DOTTED = re.compile(r"(pipeline(?:\.\w+)+):\w+")  # as a schema names what it is of
+PACKAGE = re.compile(r"(pipeline(?:\.\w+)+)\.")  # before the name of one of its modules
 
 
 def module_file(name: str) -> Path | None:
@@ -67,6 +68,13 @@ def imported_names(path: Path) -> set[str]:
             and (found := DOTTED.fullmatch(node.value))
         ):
             names.add(found.group(1))
+        elif (
+            isinstance(node, ast.JoinedStr)
+            and isinstance(node.values[0], ast.Constant)
+            and (found := PACKAGE.fullmatch(str(node.values[0].value)))
+        ):
+            folder = ROOT.joinpath(*found.group(1).split("."))
+            names.update(f"{found.group(1)}.{module.stem}" for module in folder.glob("*.py"))
     # Importing a.b.c runs a/__init__.py and a/b/__init__.py too.
     parents = {".".join(n.split(".")[:i]) for n in names for i in range(1, n.count(".") + 1)}
     return {name for name in names | parents if name.split(".")[0] == "pipeline"}
@@ -148,10 +156,11 @@ def test_a_stage_is_no_other_stages_nor_the_runners(name):
     assert not stage_files(name) & top
 
 
-def test_the_check_sees_an_import_of_an_import_and_a_dotted_name():
+def test_the_check_sees_imports_of_imports_dotted_names_and_modules_of_a_package():
     files = stage_files("classifier")
     assert ROOT / "pipeline/nn/layers.py" in files
     assert ROOT / "pipeline/classifiers/logistic.py" in files
+    assert ROOT / "pipeline/cnns/architectures/vgg.py" in stage_files("cnn")
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -162,15 +171,17 @@ def test_the_command_is_the_runners(name):
 
 
 def test_every_path_is_one_that_an_artifact_knows():
-    known = {"models/pretrained", "data/${item.input}", "reports/index.html", "reports/summary.txt"}
+    known = {"models/pretrained", "data/${item.input}"}
     for file in (ROOT / "pipeline/artifacts").glob("*.py"):
         module = importlib.import_module(f"pipeline.artifacts.{file.stem}")
         for name, value in vars(module).items():
             if isinstance(value, Path):
                 known.add(str(value))
             elif name.endswith("_path") and inspect.isfunction(value):
-                arguments = inspect.signature(value).parameters
-                if list(arguments)[1:] in ([], ["folder"]):
+                arguments = list(inspect.signature(value).parameters)
+                if arguments == ["folder"]:
+                    known.add(str(value()))
+                elif arguments[1:] in ([], ["folder"]):
                     known.add(str(value("${key}")))
     known |= {path.removesuffix(".safetensors") + ".json" for path in known if "models/" in path}
     folders = {str(parent) for path in known for parent in Path(path).parents}

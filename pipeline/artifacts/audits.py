@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,12 @@ from pipeline.core.files import read_json, replacing, write_csv, write_json
 
 SUMMARY = Path("reports/audit.json")
 TABLES = Path("reports/audit")
-REJECTED = Path("data/rejected.csv")  # columns path, reason, detail
+REJECTED = Path("data/rejected.csv")
+
+
+def write_rejected(rows: Sequence[tuple[str, str, str]]) -> None:
+    """Path, reason and detail of each picture that is not used."""
+    write_csv(REJECTED, pd.DataFrame(rows, columns=["path", "reason", "detail"]))
 
 
 def write_audit(summary: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> None:

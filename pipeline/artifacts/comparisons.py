@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
+from pipeline.core.files import read_csv, write_csv
+
 COLUMNS = [
     "split", "draw", "train", "test", "artists", "known_artists",
     "accuracy", "accuracy_low", "accuracy_high",
@@ -12,3 +16,13 @@ COLUMNS = [
 
 def comparison_path(run: str) -> Path:
     return Path("reports/comparisons") / f"{run}.csv"
+
+
+def write_comparison(run: str, draws: pd.DataFrame) -> None:
+    """draws: as in COLUMNS; no rows where the pictures have no artists."""
+    write_csv(comparison_path(run), draws)
+
+
+def read_comparison(run: str) -> pd.DataFrame:
+    """What `write_comparison` wrote. Errors: `UserError`."""
+    return read_csv(comparison_path(run))

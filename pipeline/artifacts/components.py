@@ -1,23 +1,28 @@
-"""`data/components`: the principal components of each picture, in the shards of data/images."""
+"""`data/components`, `reports/explained_variance.csv`: the principal components of each picture."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.artifacts.images import IMAGES
+from pipeline.core.files import read_csv, write_csv
 from pipeline.core.parquet import Shards, from_column, to_column, vector_type, with_metadata
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 PATH = Path("data/components")
-VARIANCE = Path("reports/explained_variance.csv")  # columns component, ratio, cumulative
+VARIANCE = Path("reports/explained_variance.csv")
 
 
 def components_schema(length: int, **provenance: Any) -> pa.Schema:
-    """Rows known by image_id, with labels, split and K = `length` components, float32."""
+    """Rows known by image_id, in the shards of data/images, with labels, split and K = `length`
+    components, float32."""
     columns = [IMAGES.field(column) for column in ("image_id", "labels", "split")]
     vectors = ("components", vector_type(np.float32, length))
     return with_metadata(pa.schema([*columns, vectors]), **provenance)
@@ -36,3 +41,13 @@ def read_components(folder: Path = PATH) -> tuple[NDArray[np.floating[Any]], str
     shards = Shards(folder)
     components = from_column(shards.read(["components"])["components"])
     return components, shards.metadata["components_digest"]
+
+
+def write_variance(variance: pd.DataFrame) -> None:
+    """variance: columns component (from 1), ratio, cumulative; no rows without a PCA."""
+    write_csv(VARIANCE, variance)
+
+
+def read_variance() -> pd.DataFrame:
+    """What `write_variance` wrote. Errors: `UserError`."""
+    return read_csv(VARIANCE)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline.artifacts.images import IMAGES
+from pipeline.core.parquet import read_file, write_file
 
 SCHEMA = pa.schema(
     {
@@ -22,3 +23,13 @@ SCHEMA = pa.schema(
 def explanations_path(run: str) -> Path:
     """Of a network on pixels."""
     return Path("reports/explanations") / f"{run}.parquet"
+
+
+def write_explanations(run: str, pictures: pa.Table) -> None:
+    """pictures: as in SCHEMA."""
+    write_file(explanations_path(run), pictures)
+
+
+def read_explanations(run: str) -> pa.Table:
+    """What `write_explanations` wrote. Errors: `UserError`."""
+    return read_file(explanations_path(run))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.files import write_csv
+from pipeline.core.files import read_csv, write_csv
 from pipeline.measure.accuracy import Epoch
 
 FOLDER = Path("reports/history")
@@ -28,3 +28,8 @@ def write_history(path: Path, histories: Sequence[Sequence[Epoch]]) -> None:
         for epoch in epochs
     ]
     write_csv(path, pd.DataFrame(rows, columns=HISTORY).round(6))
+
+
+def read_history(path: Path) -> pd.DataFrame:
+    """What `write_history` wrote. Errors: `UserError`."""
+    return read_csv(path)

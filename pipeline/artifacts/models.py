@@ -6,8 +6,16 @@ from pathlib import Path
 
 FOLDER = Path("models")
 PRETRAINED = FOLDER / "pretrained"  # weights that a user puts there
-BACKBONE = FOLDER / "backbone.safetensors"
-PCA = FOLDER / "pca.safetensors"
+
+
+def backbone_path(folder: Path = FOLDER) -> Path:
+    """The network that features come from."""
+    return folder / "backbone.safetensors"
+
+
+def pca_path(folder: Path = FOLDER) -> Path:
+    """The projection of features on components."""
+    return folder / "pca.safetensors"
 
 
 def run_path(name: str, folder: Path = FOLDER) -> Path:

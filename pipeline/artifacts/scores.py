@@ -1,4 +1,5 @@
-"""`reports/metrics.json`, `reports/*.csv`: scores, and what the page draws of them."""
+"""`reports/metrics.json`, `reports/scores.csv` and the tables beside it, `reports/confusion`: the
+scores, and what the page draws of them."""
 
 from __future__ import annotations
 
@@ -6,30 +7,44 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.core.files import read_csv, read_json
+from pipeline.core.files import read_csv, read_json, readable, write_csv, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS = Path("reports/metrics.json")  # of each run: accuracy, macro_f1, validation_accuracy
+METRICS = Path("reports/metrics.json")  # of each run FEW of its scores
 SCORES = Path("reports/scores.csv")  # all scores of each run
-CURVES = Path("reports/curves.csv")
-PER_CLASS = Path("reports/per_class.csv")
-THRESHOLDS = Path("reports/thresholds.csv")
-ROC = Path("reports/roc.csv")
-FOLDS = Path("reports/folds.csv")
+CURVES = Path("reports/curves.csv")  # run, epoch, CURVE_COLUMNS
+PER_CLASS = Path("reports/per_class.csv")  # run, class, scores
+THRESHOLDS = Path("reports/thresholds.csv")  # run, class, threshold, scores
+ROC = Path("reports/roc.csv")  # ROC_COLUMNS
+FOLDS = Path("reports/folds.csv")  # FOLD_COLUMNS
 CONFUSION = Path("reports/confusion")
+FEW = ("accuracy", "macro_f1", "validation_accuracy")
+CURVE_COLUMNS = ["loss", "accuracy", "validation_accuracy"]
+ROC_COLUMNS = ["run", "class", "auc", "false_positive_rate", "true_positive_rate"]
+FOLD_COLUMNS = ["run", "metric", "mean", "sd", "folds"]
+CONFUSION_COLUMNS = ["actual", "predicted"]
 
 
 def confusion_path(run: str, folder: Path = CONFUSION) -> Path:
-    """Columns actual, predicted: a row for each picture and repeat."""
+    """CONFUSION_COLUMNS: a row for each picture and repeat."""
     return folder / f"{run}.csv"
 
 
+def write_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
+    """Run -> its scores: all of them, and the FEW."""
+    import pandas as pd
+
+    write_csv(SCORES, pd.DataFrame(scores).T.rename_axis("run").reset_index())
+    write_json(METRICS, {run: {name: of[name] for name in FEW} for run, of in scores.items()})
+
+
 def read_metrics(path: Path = METRICS) -> dict[str, dict[str, float]]:
-    """Run -> its scores. Errors: `UserError`."""
-    metrics: dict[str, dict[str, float]] = read_json(path)
-    return metrics
+    """Run -> the FEW of its scores. Errors: `UserError`."""
+    metrics = read_json(path)
+    with readable(path):
+        return {run: {name: float(of[name]) for name in FEW} for run, of in metrics.items()}
 
 
 def read_scores(path: Path = SCORES) -> dict[str, dict[str, float]]:
@@ -39,6 +54,11 @@ def read_scores(path: Path = SCORES) -> dict[str, dict[str, float]]:
         str(run): {str(name): float(score) for name, score in row.dropna().items()}
         for run, row in table.iterrows()
     }
+
+
+def read_confusion(run: str) -> pd.DataFrame:
+    """CONFUSION_COLUMNS. Errors: `UserError`."""
+    return read_csv(confusion_path(run), dtype=str)
 
 
 def read_table(path: Path) -> pd.DataFrame:

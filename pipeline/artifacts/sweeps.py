@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.files import read_csv
+from pipeline.core.files import read_csv, write_csv
 
 COLUMNS = [
     "setting", "seed", "diverged", "loss",
@@ -16,6 +16,11 @@ COLUMNS = [
 
 def sweep_path(name: str) -> Path:
     return Path("reports/sweeps") / f"{name}.csv"
+
+
+def write_sweep(path: Path, sweep: pd.DataFrame) -> None:
+    """sweep: as in COLUMNS."""
+    write_csv(path, sweep)
 
 
 def read_sweep(path: Path) -> pd.DataFrame:

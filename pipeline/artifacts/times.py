@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.core.files import replacing
+from pipeline.core.files import write_text
 
 FOLDER = Path("reports/times")
 
@@ -38,6 +38,4 @@ def write_times(
     made: the digest of what they made; the page shows no times of anything else.
     """
     values = {"made": made, "seconds": list(seconds), "per_epoch": per_epoch}
-    with replacing(path) as temporary:
-        key = json.dumps(times_key(path))
-        temporary.write_text(f"times[{key}] = {json.dumps(values)};\n", "utf-8")
+    write_text(path, f"times[{json.dumps(times_key(path))}] = {json.dumps(values)};\n")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from pipeline.artifacts import models, times, trainings
-from pipeline.artifacts.explanations import explanations_path
+from pipeline.artifacts.explanations import write_explanations
 from pipeline.artifacts.histories import history_path, write_history
 from pipeline.artifacts.predictions import predictions_path, predictions_table, read_predictions
 from pipeline.cnns.architectures.registry import parameters
@@ -76,4 +76,4 @@ def explain_tests(name: str, params: CnnRun, inputs: PixelInputs, repeat: Repeat
         repeat.scores[test[inputs.split != "train"]],
         count=params.explain,
     )
-    write_file(explanations_path(name), explained)
+    write_explanations(name, explained)

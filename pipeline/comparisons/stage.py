@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.artifacts.comparisons import comparison_path
+from pipeline.artifacts.comparisons import write_comparison
 from pipeline.classifiers.inputs import read_inputs
 from pipeline.classifiers.params import Run
 from pipeline.comparisons.comparison import Resampling, Shares, compare
 from pipeline.comparisons.params import Comparison
-from pipeline.core.files import write_csv
 
 
 def comparison(
@@ -16,7 +15,7 @@ def comparison(
     """Train `run` under both splits; returns the accuracies of both."""
     inputs = read_inputs(run.input)
     table = compare(name, run, params, inputs, shares=shares, resampling=resampling)
-    write_csv(comparison_path(name), table)
+    write_comparison(name, table)
     if table.empty:
         return f"comparison {name}: the pictures have no artists, nothing to compare"
     scores = table.groupby("split", sort=False)["accuracy"].agg(["mean", "std"])

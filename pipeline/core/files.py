@@ -64,6 +64,12 @@ def readable(path: Path) -> Iterator[None]:
         raise UserError(f"{path} is damaged ({error}): delete it and run `dvc repro`") from None
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write `text`, UTF-8, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
 def read_json(path: Path) -> Any:
     """A JSON file; `UserError` when it is missing or damaged."""
     with readable(path):
@@ -72,9 +78,7 @@ def read_json(path: Path) -> Any:
 
 def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
     """Write `value` whole or not at all; without `indent` on one line."""
-    with replacing(path) as temporary:
-        text = json.dumps(value, indent=indent, ensure_ascii=False)
-        temporary.write_text(f"{text}\n", "utf-8")
+    write_text(path, f"{json.dumps(value, indent=indent, ensure_ascii=False)}\n")
 
 
 def read_csv(path: Path, **options: Any) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.artifacts import images, scores
-from pipeline.artifacts.histories import history_path
+from pipeline.artifacts.histories import history_path, read_history
 from pipeline.artifacts.predictions import (
     Predictions,
     predictions_path,
@@ -20,7 +20,7 @@ from pipeline.artifacts.predictions import (
     stacked_path,
 )
 from pipeline.core.console import counted
-from pipeline.core.files import read_csv, replacing, write_csv, write_json
+from pipeline.core.files import replacing, write_csv
 from pipeline.core.parquet import Shards
 from pipeline.evaluate.metrics import (
     FALSE_POSITIVE_RATES,
@@ -32,11 +32,6 @@ from pipeline.evaluate.metrics import (
     summarize,
 )
 from pipeline.evaluate.params import Evaluate
-
-FEW = ("accuracy", "macro_f1", "validation_accuracy")  # what metrics.json has of a run
-CURVES = ["loss", "accuracy", "validation_accuracy"]
-FOLDS = ["run", "metric", "mean", "sd", "folds"]
-ROC = ["run", "class", "auc", "false_positive_rate", "true_positive_rate"]
 
 
 @dataclass(frozen=True)
@@ -52,15 +47,12 @@ class Tables:
 
     def write(self) -> None:
         """Each file, whole or not at all."""
-        rows = pd.DataFrame(self.scores).T.rename_axis("run").reset_index()
-        write_csv(scores.SCORES, rows)
+        scores.write_scores(self.scores)
         write_csv(scores.CURVES, pd.concat(self.curves))
         write_csv(scores.PER_CLASS, pd.concat(self.classes))
         write_csv(scores.THRESHOLDS, pd.concat(self.thresholds))
-        write_csv(scores.ROC, pd.DataFrame(self.roc, columns=ROC).round(4))
-        write_csv(scores.FOLDS, pd.DataFrame(self.folds, columns=FOLDS))
-        few = {run: {name: of[name] for name in FEW} for run, of in self.scores.items()}
-        write_json(scores.METRICS, few)
+        write_csv(scores.ROC, pd.DataFrame(self.roc, columns=scores.ROC_COLUMNS).round(4))
+        write_csv(scores.FOLDS, pd.DataFrame(self.folds, columns=scores.FOLD_COLUMNS))
 
 
 def evaluate(params: Evaluate, thresholds: Mapping[str, float], *, stacks: Collection[str]) -> str:
@@ -85,8 +77,8 @@ def evaluate(params: Evaluate, thresholds: Mapping[str, float], *, stacks: Colle
             add_folds(tables, name, path, threshold)
             add_classes(tables, name, test, threshold)
             if name not in stacks:
-                tables.curves.append(mean_history(name, read_csv(history_path(name))))
-            pairs = pd.DataFrame(confusion(test), columns=["actual", "predicted"])
+                tables.curves.append(mean_history(name, read_history(history_path(name))))
+            pairs = pd.DataFrame(confusion(test), columns=scores.CONFUSION_COLUMNS)
             write_csv(scores.confusion_path(name, confusions), pairs)
     tables.write()
     pictures = counted(len(test.image_ids), "test picture")
@@ -126,7 +118,8 @@ def mean_history(name: str, history: pd.DataFrame) -> pd.DataFrame:
     """
     shortest = history.groupby("repeat")["epoch"].max().min()
     common = history[history["epoch"] <= shortest]
-    means: pd.DataFrame = common.groupby("epoch")[CURVES].mean().round(6).reset_index()
+    epochs = common.groupby("epoch")[scores.CURVE_COLUMNS]
+    means: pd.DataFrame = epochs.mean().round(6).reset_index()
     means.insert(0, "run", name)
     return means
 

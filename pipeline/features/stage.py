@@ -36,7 +36,7 @@ def features(params: Features, *, share: str | None) -> str:
         if not work.pictures:
             return idle(what, pictures, world)
         return f"{what}: {work.pictures} x {found.dimension} {params.layer}, 0 computed"
-    extractor = make_extractor(Backbone.load(models.BACKBONE), params, world)
+    extractor = make_extractor(Backbone.load(models.backbone_path()), params, world)
     store = VectorStore.of(extractor.dimension, extractor.provenance)
     work = plan(pictures, store, world)
     extractor.expect(work.new)
@@ -60,7 +60,7 @@ def wanted(params: Features, world: World) -> dict[str, Any]:
     """The provenance of the vectors that `params` ask for."""
     device = choose_device(params.device, local_rank=world.local_rank)
     return provenance(
-        Recipe.load(models.BACKBONE),
+        Recipe.load(models.backbone_path()),
         layer=params.layer,
         resize=params.resize,
         scaled_decoding=params.scaled_decoding,

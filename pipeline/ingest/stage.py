@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from pipeline.artifacts import audits, images
 from pipeline.artifacts.images import images_schema
 from pipeline.compute.parallel import pieces
 from pipeline.core.console import counted, progress
-from pipeline.core.files import write_csv
 from pipeline.core.parquet import write_shards
 from pipeline.ingest.audit import Audit, audit_pictures
 from pipeline.ingest.params import Ingest
@@ -40,8 +38,7 @@ def ingest(params: Ingest) -> str:
         for image_id, data in screening.screen(progress(pictures, what="pictures")):
             spool.put(image_id, data)
         screened = screening.result()
-        rows = [(r.path, r.reason, r.detail) for r in screened.rejections]
-        write_csv(audits.REJECTED, pd.DataFrame(rows, columns=["path", "reason", "detail"]))
+        audits.write_rejected([(r.path, r.reason, r.detail) for r in screened.rejections])
         screened.check(required_classes(screened.offered, params.select))
         chosen, left_out = select(screened.accepted, params.select)
         labels, artists = [p.labels for p in chosen], [p.artist for p in chosen]

@@ -12,7 +12,6 @@ from pipeline.artifacts.vectors import VectorStore
 from pipeline.compute.distributed import World
 from pipeline.compute.parallel import cores
 from pipeline.core.console import counted
-from pipeline.core.files import write_csv
 from pipeline.core.parquet import Shards
 from pipeline.pca.files import Projection, components_digest, save_pca
 from pipeline.pca.params import Pca
@@ -40,8 +39,8 @@ def pca(params: Pca) -> str | None:
     if world.rank > 0:
         return None
     variance = explained_variance(fitted)
-    write_csv(components.VARIANCE, variance)
-    save_pca(models.PCA, fitted, components_digest=digest, **features.provenance)
+    components.write_variance(variance)
+    save_pca(models.pca_path(), fitted, components_digest=digest, **features.provenance)
     if fitted is None:
         return f"pca: none; {length} features go through"
     share = variance["cumulative"].iloc[-1]

@@ -16,7 +16,7 @@ from pipeline.cnns.params import CnnRun
 from pipeline.cnns.schedules import Schedule, ScheduleSection
 from pipeline.command import markdown_table, run
 from pipeline.comparisons.params import Comparison
-from pipeline.core.files import replacing
+from pipeline.core.files import write_text
 from pipeline.core.schema import Strict
 from pipeline.evaluate.params import Evaluate
 from pipeline.features.params import Features
@@ -123,8 +123,7 @@ def _files() -> str:
 
 
 def main() -> None:
-    with replacing(PAGE) as temporary:
-        temporary.write_text(reference(), "utf-8")
+    write_text(PAGE, reference())
 
 
 if __name__ == "__main__":

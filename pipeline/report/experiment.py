@@ -66,7 +66,7 @@ class Experiment:
     @cached_property
     def backbone(self) -> dict[str, Any]:
         """What the frozen backbone is: name, weights, trained_on, input_size, …."""
-        stored: dict[str, Any] = read_json(models.BACKBONE.with_suffix(".json"))
+        stored: dict[str, Any] = read_json(models.backbone_path().with_suffix(".json"))
         return stored
 
     @cached_property

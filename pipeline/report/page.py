@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import altair as alt
@@ -10,49 +10,31 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from pipeline.artifacts.pages import PAGE
 from pipeline.core.console import counted
 from pipeline.report.charts import chart_json, styled
 from pipeline.report.experiment import Experiment
 from pipeline.report.section import Section
-from pipeline.report.sections import (
-    audit,
-    classes,
-    comparisons,
-    confusion,
-    cross_validation,
-    data,
-    explanations,
-    features,
-    filters,
-    headline,
-    made,
-    mistakes,
-    runs,
-    sweeps,
-    training,
-)
 
-INDEX = Path("reports/index.html")
 TEMPLATES = Path(__file__).parent
-# In the order of the page: the name of sections/NAME.html.jinja and what it is filled with, None
-# where that is nothing.
-SECTIONS: dict[str, Callable[[Experiment], Section | None]] = {
-    "headline": headline.section,
-    "runs": runs.section,
-    "cross_validation": cross_validation.section,
-    "comparisons": comparisons.section,
-    "data": data.section,
-    "audit": audit.section,
-    "features": features.section,
-    "training": training.section,
-    "filters": filters.section,
-    "explanations": explanations.section,
-    "sweeps": sweeps.section,
-    "classes": classes.section,
-    "confusion": confusion.section,
-    "mistakes": mistakes.section,
-    "made": made.section,
-}
+# In the order of the page: each is a module of sections/ and the template beside it.
+SECTIONS = (
+    "headline",
+    "runs",
+    "cross_validation",
+    "comparisons",
+    "data",
+    "audit",
+    "features",
+    "training",
+    "filters",
+    "explanations",
+    "sweeps",
+    "classes",
+    "confusion",
+    "mistakes",
+    "made",
+)
 
 
 def render(experiment: Experiment) -> str:
@@ -67,14 +49,16 @@ def render(experiment: Experiment) -> str:
     environment.filters["counted"] = counted
     parts: list[Markup] = []
     times: list[Path] = []
-    for name, make in SECTIONS.items():
-        if (section := make(experiment)) is not None:
+    for name in SECTIONS:
+        module = import_module(f"pipeline.report.sections.{name}")
+        section: Section | None = module.section(experiment)
+        if section is not None:
             parts.append(_part(environment, name, section, experiment))
             times += section.times
     return environment.get_template("page.html.jinja").render(
         experiment=experiment,
         parts=parts,
-        times=[path.relative_to(INDEX.parent).as_posix() for path in times],
+        times=[path.relative_to(PAGE.parent).as_posix() for path in times],
         vega_bundle=vega_bundle(),
     )
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from pipeline.core.files import replacing
+from pipeline.artifacts.pages import PAGE, SUMMARY
+from pipeline.core.files import write_text
 from pipeline.report.experiment import Experiment
-from pipeline.report.page import INDEX, render
-
-SUMMARY = Path("reports/summary.txt")
+from pipeline.report.page import render
 
 
 def report(whole: dict[str, Any]) -> str:
@@ -18,12 +16,9 @@ def report(whole: dict[str, Any]) -> str:
     whole: params.yaml as plain data. Errors: `UserError` when a file is missing or damaged.
     """
     experiment = Experiment(whole)
-    html = render(experiment)
-    with replacing(INDEX) as temporary:
-        temporary.write_text(html, "utf-8")
-    text = f"{summary(experiment)}\n\nreport: {INDEX}"
-    with replacing(SUMMARY) as temporary:
-        temporary.write_text(f"{text}\n", "utf-8")
+    write_text(PAGE, render(experiment))
+    text = f"{summary(experiment)}\n\nreport: {PAGE}"
+    write_text(SUMMARY, f"{text}\n")
     return text
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pipeline.artifacts import times
-from pipeline.artifacts.sweeps import best_setting, sweep_path
+from pipeline.artifacts.sweeps import best_setting, sweep_path, write_sweep
 from pipeline.classifiers.inputs import read_inputs
 from pipeline.classifiers.params import Run
 from pipeline.core.console import counted
 from pipeline.core.digests import file_digest
-from pipeline.core.files import write_csv
 from pipeline.sweeps.params import Sweep
 from pipeline.sweeps.settings import train_settings
 
@@ -17,7 +16,7 @@ def sweep(name: str, params: Sweep, base: Run) -> str:
     """Train `base` with all settings; returns the best."""
     table, seconds = train_settings(params.settings(base), read_inputs(base.input), name=name)
     path = sweep_path(name)
-    write_csv(path, table)
+    write_sweep(path, table)
     times.write_times(times.sweep_times_path(name), made=file_digest(path), seconds=seconds)
     diverged = table.loc[table["diverged"], "setting"].nunique()
     best = best_setting(table)

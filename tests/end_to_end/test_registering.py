@@ -173,8 +173,7 @@ def means(*, classes: int, channels: int, size: int) -> nn.Module:
 ''',
     },
     "pipeline/report/page.py": {
-        "    headline,\n": "    largest,\n",
-        '    "runs": runs.section,\n': '    "largest": largest.section,\n',
+        '    "headline",\n': '    "largest",\n',
     },
     "pipeline/presets/catalogue.py": {
         "PRESETS = {\n": '    "mine": Preset("mine", "few", "1 MB", "CPU", "at once"),\n',

@@ -101,7 +101,7 @@ def made_workplace(tmp_path_factory, picture):
     place.set(batch_size=8)
     place.write_images(image_rows(picture, range(PICTURES)))
     backbone = make_backbone("test_resnet", "random", pretrained_dir=Path("none"), seed=0)
-    backbone.save(place.folder / models.BACKBONE)
+    backbone.save(place.folder / models.backbone_path())
     output = place.run()
     assert f"features: {PICTURES} x 2400 spatial, {PICTURES} computed" in output
     return place
@@ -282,7 +282,7 @@ def test_a_copy_of_a_shard_is_no_source(place, made_workplace):
 
 
 def test_another_preparation_computes_all_again(place):
-    recipe = place.folder / models.BACKBONE.with_suffix(".json")
+    recipe = place.folder / models.backbone_path().with_suffix(".json")
     stored = json.loads(recipe.read_text())
     recipe.write_text(json.dumps({**stored, "mean": [0.1, 0.2, 0.3]}))
     assert f"{PICTURES} computed" in place.run()

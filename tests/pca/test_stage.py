@@ -24,11 +24,11 @@ def run(place, *launcher, status=0):
 
 def test_processes_find_what_one_finds(place):
     assert "pca: 4 components hold" in run(place)
-    alone = load_pca(models.PCA)[0]
+    alone = load_pca(models.pca_path())[0]
     one = Shards(components.PATH).read(["image_id", "components"])
     output = run(place, *TORCHRUN, "2")
     assert output.count("pca: 4 components hold") == 1
-    together = load_pca(models.PCA)[0]
+    together = load_pca(models.pca_path())[0]
     np.testing.assert_allclose(
         together.components.explained_variance_ratio,
         alone.components.explained_variance_ratio,

@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 import difflib
+from importlib import import_module
 
 import torch
 from torch import nn
 
-from pipeline.cnns.architectures import (
-    airbench,
-    alexnet,
-    bottlenecks,
-    lenet,
-    mobilenet,
-    perceptrons,
-    resnets,
-    small,
-    torchvision,
-    vgg,
-    wide,
-)
 from pipeline.cnns.architectures.architecture import Architecture
 from pipeline.cnns.architectures.he import he_initialize
 from pipeline.core.errors import UserError
 
 FAMILIES = (
-    perceptrons,
-    small,
-    lenet,
-    airbench,
-    alexnet,
-    vgg,
-    resnets,
-    bottlenecks,
-    wide,
-    mobilenet,
-    torchvision,
+    "perceptrons",
+    "small",
+    "lenet",
+    "airbench",
+    "alexnet",
+    "vgg",
+    "resnets",
+    "bottlenecks",
+    "wide",
+    "mobilenet",
+    "torchvision",
 )
 
 # Name -> what the families' files say of it.
 ARCHITECTURES: dict[str, Architecture] = {
     found.name: found
     for family in FAMILIES
-    for found in vars(family).values()
+    for found in vars(import_module(f"pipeline.cnns.architectures.{family}")).values()
     if isinstance(found, Architecture)
 }
 

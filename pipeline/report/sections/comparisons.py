@@ -7,8 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from pipeline.artifacts.comparisons import comparison_path
-from pipeline.core.files import read_csv
+from pipeline.artifacts.comparisons import read_comparison
 from pipeline.measure.intervals import resampled_interval
 from pipeline.report.charts import RUN_COLOURS, Figure
 from pipeline.report.experiment import Experiment
@@ -17,7 +16,7 @@ from pipeline.report.section import Section
 
 def section(experiment: Experiment) -> Section | None:
     """None where nothing was compared, or the pictures have no artists."""
-    tables = {run: read_csv(comparison_path(run)) for run in experiment.whole["comparisons"]}
+    tables = {run: read_comparison(run) for run in experiment.whole["comparisons"]}
     found = {run: draws for run, draws in tables.items() if len(draws)}
     if not found:
         return None

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from pipeline.artifacts.scores import confusion_path
-from pipeline.core.files import read_csv
+from pipeline.artifacts.scores import read_confusion
 from pipeline.report.charts import Figure, run_choice
 from pipeline.report.experiment import Experiment
 from pipeline.report.section import Section
@@ -16,8 +15,7 @@ from pipeline.report.section import Section
 
 def section(experiment: Experiment) -> Section:
     pairs = pd.concat(
-        read_csv(confusion_path(run), dtype=str).value_counts().reset_index().assign(run=run)
-        for run in experiment.runs
+        read_confusion(run).value_counts().reset_index().assign(run=run) for run in experiment.runs
     )
     lumped = lump(pairs, experiment.shown)
     return Section(charts={"confusion": chart(lumped, experiment.runs, experiment.best)})

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.artifacts.explanations import explanations_path
+from pipeline.artifacts.explanations import read_explanations
 from pipeline.compute.pictures import decode_rgb
-from pipeline.core.parquet import read_file
 from pipeline.report.experiment import Experiment
 from pipeline.report.gallery import Shown, rows_of, show
 from pipeline.report.section import Section
@@ -24,7 +23,7 @@ def section(experiment: Experiment) -> Section | None:
     explained = {
         run: found
         for run in experiment.whole["cnns"]
-        if (found := read_file(explanations_path(run)).to_pylist())
+        if (found := read_explanations(run).to_pylist())
     }
     if not explained:
         return None

@@ -7,15 +7,14 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from pipeline.artifacts.components import VARIANCE
-from pipeline.core.files import read_csv
+from pipeline.artifacts.components import read_variance
 from pipeline.report.charts import Figure, thin
 from pipeline.report.experiment import Experiment
 from pipeline.report.section import Section
 
 
 def section(experiment: Experiment) -> Section:
-    variance = read_csv(VARIANCE)  # columns component, ratio, cumulative; no rows without a PCA
+    variance = read_variance()
     return Section(
         {
             "layer": experiment.whole["features"]["layer"],
