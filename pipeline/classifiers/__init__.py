@@ -1,7 +1,8 @@
 """Stage `classifier`: one run of section `classifiers`, all its trainings.
 
-Reads `data/images` and what the run's `input` names; writes predictions, model, history and
-training of the run. Reading order: `params` (the kinds of runs), `estimator` (what all classifiers
-share), `network`, `perceptrons`, `convnet` and `boosting` (of `pipeline.nn`), `neighbors` with
-`similarity`, `logistic`; then `inputs`, `runs` (one training), `folds`, `repeats` (all of a run).
+Reads `data/images` and what the run's `input` names; writes predictions, model, history, training
+and times of the run. Reading order: `params` (the kinds of runs) with `bounds` (what their knobs
+may be), `estimator` (what all classifiers share), `network`, `perceptrons`, `convnet` and
+`boosting` (of `pipeline.nn`), `neighbors` with `similarity`, `logistic`; then `inputs`, `runs` (one
+training), `folds`, `repeats` (all of a run).
 """

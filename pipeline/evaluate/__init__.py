@@ -1,5 +1,6 @@
 """Stage `evaluate`: every run scored once on the test pictures.
 
-Reads predictions and histories, writes `reports/metrics.json`, three numbers a run, and tables:
-`reports/scores.csv` with all of them, curves, classes, thresholds, ROC, folds, confusion.
+Reads predictions, histories and the artists in `data/images`, writes `reports/metrics.json`, three
+numbers a run, and tables: `reports/scores.csv` with all of them, curves, classes, thresholds, ROC,
+folds, confusion.
 """

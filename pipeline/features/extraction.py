@@ -122,7 +122,7 @@ class Extractor:
     def vectors(self, pictures: Iterable[bytes]) -> Iterator[NDArray[np.float16]]:
         """(n, D) float16 for batches of pictures, in order; memory holds a few batches.
 
-        Errors: `pipeline.images.PictureError` for a picture that cannot be decoded.
+        Errors: `PictureError` for a picture that cannot be decoded.
         """
         batches = _batched(pictures, self.batch_size)
         if self.device.type == "cuda":

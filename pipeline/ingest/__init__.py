@@ -1,6 +1,7 @@
 """Stage `ingest`: pictures from a source, screened, chosen and split.
 
-Reads `ingest.input`, writes `data/images`, `data/rejected.csv` and `reports/audit`. Reading order:
-`sources` (where pictures come from), `screening` (which are used; `hashing` finds near copies,
-`spool` keeps bytes), `selection`, `splitting`, `audit` with its `findings`.
+Reads `ingest.input`, writes `data/images`, `data/rejected.csv`, `reports/audit.json` and the tables
+of `reports/audit`. Reading order: `sources` (where pictures come from), `screening` (which are
+used; `hashing` finds near copies, `spool` keeps bytes), `selection`, `splitting`, `audit` with its
+`findings`.
 """

@@ -2,5 +2,5 @@
 
 Reads `data/images` and `data/features`, writes `models/pca`, `data/components` and
 `reports/explained_variance.csv`. `decomposition` is the algorithm on `rows` that need not fit in
-memory, `estimator` the same for scikit-learn, `projection` its use on shards, `files` what is kept.
+memory, `streaming` the same for scikit-learn, `projection` its use on shards, `files` what is kept.
 """

@@ -1,6 +1,6 @@
 """Stage `report`: everything on one page.
 
-Reads what all other stages wrote, writes `reports/index.html` and `reports/summary.txt`. `page` is
-the frame and lists the sections; each is a file with its template in `sections`; `experiment` is
-what they share.
+Reads the pictures and what the other stages wrote to `reports`, `data/predictions` and `models`;
+writes `reports/index.html` and `reports/summary.txt`. `page` is the frame and lists the sections;
+each is a file with its template in `sections`; `experiment` is what they share.
 """
