@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pipeline.artifacts.images import IMAGES
+from pipeline.core.checked import CheckedFile, read_schema
 from pipeline.core.digests import json_digest
 from pipeline.core.errors import UserError
 from pipeline.core.files import readable
@@ -53,8 +53,8 @@ class VectorStore:
         """The store of vectors of this provenance, if one is there and says their dimension."""
         wanted = _provenance(with_metadata(pa.schema([]), **provenance))
         for path in sorted(folder.glob("part-*.parquet")):
-            with suppress(OSError, pa.ArrowException, ValueError, KeyError):
-                schema = pq.read_schema(path)
+            with suppress(OSError, ValueError, KeyError):
+                schema = read_schema(path)
                 if _provenance(schema) == wanted:
                     dimension = schema.field("features").type.byte_width // 2
                     return cls.of(dimension, provenance, folder)
@@ -77,8 +77,8 @@ class VectorStore:
     def holds(self, name: str) -> bool:
         """Whether a shard of this name is there, of this provenance."""
         path = self.folder / name
-        with suppress(OSError, pa.ArrowException):
-            return self._is(pq.read_schema(path))
+        with suppress(OSError, ValueError):
+            return self._is(read_schema(path))
         return False
 
     def write(self, image_ids: Sequence[str], vectors: NDArray[np.float16], *, mode: str) -> None:
@@ -94,8 +94,8 @@ class VectorStore:
     def read(self, image_ids: Sequence[str]) -> NDArray[np.float16]:
         """(N, D). Errors: `UserError` when they are missing, damaged, or of another provenance."""
         path = self.path(image_ids)
-        with readable(path), pq.ParquetFile(path) as file:
-            found = file.schema_arrow
+        with readable(path), CheckedFile(path) as file:
+            found = file.schema
             if not self._is(found):
                 raise UserError(
                     f"{path} comes from another run ({found.field('features').type}, "

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from pipeline.core.checked import CheckedFile, writing
 from pipeline.core.errors import UserError
 from pipeline.core.files import readable, replacing
 
@@ -85,7 +85,7 @@ def write_shard(
         "write_statistics": [n for n in schema.names if n in ("image_id", "artist", "split")],
     }
     rows = 0
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, schema, **options) as writer:
+    with writing(path, schema, **options) as writer:
         for group in groups:
             writer.write(group, row_group_size=group.num_rows)
             rows += group.num_rows
@@ -135,11 +135,11 @@ class Shards:
             raise UserError(f"{folder} holds no part-*.parquet: run `dvc repro` to make it")
         self.rows = 0
         for path in self.paths:
-            with readable(path), pq.ParquetFile(path) as file:
-                self.rows += file.metadata.num_rows
+            with readable(path), CheckedFile(path) as file:
+                self.rows += file.rows
                 if path is self.paths[0]:
-                    self.schema: pa.Schema = file.schema_arrow
-                elif not file.schema_arrow.equals(self.schema):
+                    self.schema: pa.Schema = file.schema
+                elif not file.schema.equals(self.schema):
                     raise UserError(
                         f"{path} has other columns than {self.paths[0].name}: it comes from "
                         f"another run; delete {folder} and run `dvc repro`"
@@ -158,14 +158,14 @@ class Shards:
     def take(self, image_ids: set[str]) -> Iterator[dict[str, Any]]:
         """The rows of `image_ids`, all columns; only row groups that hold one are read whole."""
         for path in self.paths:
-            with readable(path), pq.ParquetFile(path) as file:
-                for group in range(file.num_row_groups):
-                    ids = file.read_row_group(group, ["image_id"])["image_id"]
+            with readable(path), CheckedFile(path) as file:
+                for group in range(file.groups):
+                    ids = file.read_group(group, ["image_id"])["image_id"]
                     found = [
                         i for i, image_id in enumerate(ids.to_pylist()) if image_id in image_ids
                     ]
                     if found:
-                        yield from file.read_row_group(group).take(found).to_pylist()
+                        yield from file.read_group(group).take(found).to_pylist()
 
     def read(self, columns: list[str], *, split: str | None = None) -> pa.Table:
         """`columns` of all rows, or of the rows of one split."""
@@ -177,9 +177,9 @@ class Shards:
 
 def shard_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """The row groups of one shard. Errors: `UserError` when it is missing or damaged."""
-    with readable(path), pq.ParquetFile(path) as file:
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group, columns).combine_chunks()
+    with readable(path), CheckedFile(path) as file:
+        for group in range(file.groups):
+            table = file.read_group(group, columns).combine_chunks()
             yield from table.to_batches()
 
 
@@ -196,11 +196,11 @@ def shard_ids(path: Path) -> list[str]:
 
 def read_file(path: Path) -> pa.Table:
     """A whole Parquet file; `UserError` when it is missing or damaged."""
-    with readable(path):
-        return pq.read_table(path)
+    with readable(path), CheckedFile(path) as file:
+        return file.read()
 
 
 def write_file(path: Path, table: pa.Table) -> None:
     """One Parquet file, written whole or not at all."""
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    with writing(path, table.schema, compression="zstd") as writer:
+        writer.write_table(table)
