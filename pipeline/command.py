@@ -1,4 +1,4 @@
-"""What commands share: a user's mistake as one line, signals, exit status, tables."""
+"""What commands share: a user's mistake as one line, signals, exit status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from typing import NoReturn
 
 from pipeline.core.errors import UserError
@@ -46,9 +46,3 @@ def fail(message: str) -> NoReturn:
     """Print `message`, one line, on stderr and exit with status 2."""
     print(f"error: {message}", file=sys.stderr)
     sys.exit(2)
-
-
-def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Without a newline at its end."""
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

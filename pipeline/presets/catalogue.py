@@ -6,8 +6,8 @@ import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.command import markdown_table
 from pipeline.core.errors import UserError
+from pipeline.core.markdown import markdown_table
 
 FOLDER = Path("presets")
 COMMAND = "python -m pipeline.presets"

@@ -14,9 +14,10 @@ from pipeline.classifiers.params import ClassifierRun, Run
 from pipeline.cnns.architectures.registry import ARCHITECTURES, count_parameters
 from pipeline.cnns.params import CnnRun
 from pipeline.cnns.schedules import Schedule, ScheduleSection
-from pipeline.command import markdown_table, run
+from pipeline.command import run
 from pipeline.comparisons.params import Comparison
 from pipeline.core.files import write_text
+from pipeline.core.markdown import markdown_table
 from pipeline.core.schema import Strict
 from pipeline.evaluate.params import Evaluate
 from pipeline.features.params import Features

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from pipeline.command import markdown_table
 from pipeline.core.errors import UserError
+from pipeline.core.markdown import markdown_table
 from pipeline.core.schema import PATTERNS, Strict
 from pipeline.params import kinds
 
