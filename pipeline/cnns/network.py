@@ -17,8 +17,8 @@ from pipeline.cnns.architectures.registry import build_network
 from pipeline.cnns.inputs import Pictures, as_input
 from pipeline.cnns.params import CnnRun
 from pipeline.cnns.standardization import StandardizePicture, StandardizeSet
-from pipeline.cnns.training import Phase, probabilities
-from pipeline.cnns.transfer import TransferNetwork, Trunk, make_trunk, rebuild_trunk, with_head
+from pipeline.cnns.training import probabilities
+from pipeline.cnns.transfer import Trunk, make_trunk, rebuild_trunk, with_head
 from pipeline.compute.devices import choose_precision
 from pipeline.core.errors import UserError
 from pipeline.core.tensors import loading_model, save_model
@@ -81,19 +81,6 @@ def rebuild(
         )
     assert trunk is not None
     return with_head(rebuild_trunk(trunk), trunk, classes, run.architecture.dropout)
-
-
-def phases(run: CnnRun, network: nn.Sequential) -> list[Phase]:
-    """The parts of a run's training: of a transfer the head, then last layers of the trunk too."""
-    if isinstance(run.architecture, str):
-        return [Phase(run.epochs, run.learning_rate, list(network.parameters()))]
-    transfer = network[1]
-    assert isinstance(transfer, TransferNetwork)
-    parts = [Phase(run.epochs, run.learning_rate, list(transfer.head.parameters()))]
-    if finetune := run.architecture.finetune:
-        last = transfer.last_layers(finetune.layers)
-        parts.append(Phase(finetune.epochs, finetune.learning_rate, last))
-    return parts
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pipeline.cnns.checkpoints import Checkpoint
 from pipeline.cnns.inputs import Pictures, as_input
 from pipeline.cnns.optimization import class_weights, load_optimizer, optimizer_tensors
 from pipeline.cnns.params import CnnRun
+from pipeline.cnns.transfer import TransferNetwork
 from pipeline.compute.distributed import World
 from pipeline.measure.accuracy import Epoch, hit_at_1
 
@@ -34,6 +35,19 @@ class Phase:
     epochs: int
     learning_rate: float
     params: list[nn.Parameter]
+
+
+def phases(run: CnnRun, network: nn.Sequential) -> list[Phase]:
+    """The parts of a run's training: of a transfer the head, then last layers of the trunk too."""
+    if isinstance(run.architecture, str):
+        return [Phase(run.epochs, run.learning_rate, list(network.parameters()))]
+    transfer = network[1]
+    assert isinstance(transfer, TransferNetwork)
+    parts = [Phase(run.epochs, run.learning_rate, list(transfer.head.parameters()))]
+    if finetune := run.architecture.finetune:
+        last = transfer.last_layers(finetune.layers)
+        parts.append(Phase(finetune.epochs, finetune.learning_rate, last))
+    return parts
 
 
 @dataclass

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.cnns.inputs import Pictures
-from pipeline.cnns.network import TrainedNetwork, make_network, phases
+from pipeline.cnns.network import TrainedNetwork, make_network
 from pipeline.cnns.params import CnnRun
 from pipeline.cnns.standardization import StandardizePicture, StandardizeSet
 from pipeline.cnns.transfer import TransferNetwork
@@ -71,25 +71,12 @@ def test_round_trip(pictures, standardize, multilabel, tmp_path):
     assert stored["first_convolution"].startswith("1.")
 
 
-def test_a_transfer_has_the_trunks_preparation_and_two_phases(pictures, tmp_path):
-    architecture = {
-        "backbone": "resnet18", "weights": "random", "dropout": 0.5,
-        "finetune": {"layers": 3, "epochs": 2, "learning_rate": 0.001},
-    }  # fmt: skip
-    params = run(architecture=architecture)
+def test_a_transfer_has_the_trunks_preparation(pictures, tmp_path):
+    params = run(architecture={"backbone": "resnet18", "weights": "random", "dropout": 0.5})
     network, trunk = make_network(params, pictures, seed=0, pretrained_dir=tmp_path)
     assert (trunk.size, trunk.width, trunk.mean) == (224, 512, (0.485, 0.456, 0.406))
-    head, last = phases(params, network)
-    assert [p.shape for p in head.params] == [(3, 512), (3,)]
-    assert (last.epochs, last.learning_rate) == (2, 0.001)
     transfer = network[1]
     assert isinstance(transfer, TransferNetwork)
-    assert {id(p) for p in last.params} == {
-        id(p)
-        for layer in (transfer.trunk.layer4[1].bn1, transfer.trunk.layer4[1].conv2,
-                      transfer.trunk.layer4[1].bn2, transfer.head)
-        for p in layer.parameters()
-    }  # fmt: skip
     transfer.train()
     assert not transfer.trunk.training
     assert transfer.head.training
@@ -112,11 +99,6 @@ def test_a_transfer_sees_pictures_of_the_size_asked_for(pictures, tmp_path):
 
 
 def test_mistakes(pictures, tmp_path, refused):
-    many = {"layers": 1000, "epochs": 1, "learning_rate": 0.1}
-    params = run(architecture={"backbone": "resnet18", "weights": "random", "finetune": many})
-    network, _ = make_network(params, pictures, seed=0, pretrained_dir=tmp_path)
-    with refused("finetune.layers is 1000", "the trunk has"):
-        phases(params, network)
     for architecture, part in [
         (
             {"backbone": "resnet5", "weights": "random"},
@@ -135,5 +117,6 @@ def test_mistakes(pictures, tmp_path, refused):
         with refused(part):
             make_network(run(architecture=architecture), pictures, seed=0, pretrained_dir=tmp_path)
     grey = Pictures(pictures.pixels[..., :1], pictures.rows, pictures.targets)
+    params = run(architecture={"backbone": "resnet18", "weights": "random"})
     with refused("resnet18 sees RGB", "pixels.colour: rgb"):
         make_network(params, grey, seed=0, pretrained_dir=tmp_path)

@@ -14,10 +14,11 @@ from torch.nn import functional as F  # noqa: N812
 
 from pipeline.cnns.checkpoints import Checkpoint
 from pipeline.cnns.inputs import Pictures
+from pipeline.cnns.network import make_network
 from pipeline.cnns.optimization import class_weights, set_output_bias
 from pipeline.cnns.params import CnnRun
 from pipeline.cnns.schedules import Schedule, ScheduleSection
-from pipeline.cnns.training import Phase, Trainer
+from pipeline.cnns.training import Phase, Trainer, phases
 from pipeline.compute.distributed import World
 
 CPU = torch.device("cpu")
@@ -283,3 +284,31 @@ def test_phases_train_their_own_parameters(checkpoint):
     assert not torch.equal(net[-1].weight, before[1])
     next(epochs)
     assert not torch.equal(net[0].weight, before[0])
+
+
+def transfer(tmp_path, *, layers):
+    """A run whose transfer has so many layers of its trunk trained, and its network."""
+    finetune = {"layers": layers, "epochs": 2, "learning_rate": 0.001}
+    architecture = {"backbone": "resnet18", "weights": "random", "finetune": finetune}
+    params = options(architecture=architecture)
+    made, _ = make_network(params, pictures(4, seed=0), seed=0, pretrained_dir=tmp_path)
+    return params, made
+
+
+def test_a_transfer_trains_its_head_then_the_last_layers_of_its_trunk(tmp_path):
+    params, made = transfer(tmp_path, layers=3)
+    head, last = phases(params, made)
+    assert [p.shape for p in head.params] == [(3, 512), (3,)]
+    assert (head.epochs, head.learning_rate) == (params.epochs, params.learning_rate)
+    assert (last.epochs, last.learning_rate) == (2, 0.001)
+    block = made[1].trunk.layer4[1]
+    assert {id(p) for p in last.params} == {
+        id(p)
+        for layer in (block.bn1, block.conv2, block.bn2, made[1].head)
+        for p in layer.parameters()
+    }
+
+
+def test_more_layers_than_the_trunk_has(tmp_path, refused):
+    with refused("finetune.layers is 1000", "the trunk has"):
+        phases(*transfer(tmp_path, layers=1000))
