@@ -29,7 +29,7 @@ from pipeline.artifacts.pixels import to_floats
 from pipeline.artifacts.scores import METRICS, best_run, read_metrics
 from pipeline.backbones.backbone import Backbone
 from pipeline.classifiers.runs import TrainedRun, load_run
-from pipeline.cnns.network import TrainedNetwork
+from pipeline.cnns.trained import TrainedNetwork
 from pipeline.command import run
 from pipeline.compute.parallel import ordered_map
 from pipeline.compute.pictures import PictureError

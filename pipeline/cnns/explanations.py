@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pipeline.artifacts.explanations import SCHEMA
 from pipeline.cnns.inputs import Pictures, as_input
-from pipeline.cnns.network import TrainedNetwork
+from pipeline.cnns.trained import TrainedNetwork
 from pipeline.measure.accuracy import hits
 
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pipeline.artifacts import models
 from pipeline.cnns.checkpoints import Checkpoint, training_digest
 from pipeline.cnns.inputs import Pictures, PixelInputs
-from pipeline.cnns.network import TrainedNetwork, make_network
+from pipeline.cnns.network import make_network
 from pipeline.cnns.optimization import set_output_bias
 from pipeline.cnns.params import CnnRun
+from pipeline.cnns.trained import TrainedNetwork
 from pipeline.cnns.training import Trainer, phases
 from pipeline.compute.devices import choose_device, choose_precision
 from pipeline.compute.distributed import World

@@ -11,8 +11,9 @@ from torch import nn
 from pipeline.artifacts.explanations import SCHEMA
 from pipeline.cnns.explanations import explain, grad_cam, last_map, surest
 from pipeline.cnns.inputs import Pictures
-from pipeline.cnns.network import TrainedNetwork, make_network
+from pipeline.cnns.network import make_network
 from pipeline.cnns.params import CnnRun
+from pipeline.cnns.trained import TrainedNetwork
 from pipeline.core.parquet import read_file, write_file
 
 CONVOLUTION = nn.Conv2d(3, 8, 3, padding=1)

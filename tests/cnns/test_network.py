@@ -1,35 +1,14 @@
-"""The network of a run, before and after its training."""
+"""The network of a run at the start of its training."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
 from pipeline.cnns.inputs import Pictures
-from pipeline.cnns.network import TrainedNetwork, make_network
-from pipeline.cnns.params import CnnRun
+from pipeline.cnns.network import make_network
 from pipeline.cnns.standardization import StandardizePicture, StandardizeSet
 from pipeline.cnns.transfer import TransferNetwork
-
-
-def run(**changes):
-    return CnnRun.model_validate(
-        {
-            "architecture": "cnn_cifar", "optimizer": "sgd", "learning_rate": 0.05,
-            "weight_decay": 0.0, "schedule": {"kind": "constant"}, "batch_size": 4, "epochs": 1,
-            "augment": {}, "standardize": "set", "balance": "none", "ema": "none",
-            "patience": "none", "precision": "float32", "device": "cpu", "threshold": 0.5,
-            "repeats": 1, "seed": 0, **changes,
-        }
-    )  # fmt: skip
-
-
-@pytest.fixture
-def pictures():
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(256, size=(9, 12, 12, 3), dtype=np.uint8)
-    return Pictures(pixels, np.array([1, 3, 4, 8]), np.eye(3, dtype=np.int8)[[0, 1, 2, 0]])
 
 
 def test_the_set_is_standardised_by_its_channels(pictures):
@@ -58,20 +37,7 @@ def test_each_picture_is_standardised_by_itself(pictures):
     torch.testing.assert_close(StandardizePicture()(flat), expected)
 
 
-@pytest.mark.parametrize("standardize", ["set", "picture"])
-@pytest.mark.parametrize("multilabel", [False, True])
-def test_round_trip(pictures, standardize, multilabel, tmp_path):
-    params = run(standardize=standardize)
-    network, trunk = make_network(params, pictures, seed=0, pretrained_dir=tmp_path)
-    trained = TrainedNetwork(network, params, trunk, pictures.shape, list("abc"), multilabel)
-    trained.save(tmp_path / "n.safetensors", pixels={"size": 12})
-    loaded, stored = TrainedNetwork.load(tmp_path / "n.safetensors")
-    np.testing.assert_array_equal(loaded.scores(pictures[:]), trained.scores(pictures[:]))
-    assert (stored["pixels"], loaded.classes) == ({"size": 12}, ["a", "b", "c"])
-    assert stored["first_convolution"].startswith("1.")
-
-
-def test_a_transfer_has_the_trunks_preparation(pictures, tmp_path):
+def test_a_transfer_has_the_trunks_preparation(run, pictures, tmp_path):
     params = run(architecture={"backbone": "resnet18", "weights": "random", "dropout": 0.5})
     network, trunk = make_network(params, pictures, seed=0, pretrained_dir=tmp_path)
     assert (trunk.size, trunk.width, trunk.mean) == (224, 512, (0.485, 0.456, 0.406))
@@ -80,13 +46,9 @@ def test_a_transfer_has_the_trunks_preparation(pictures, tmp_path):
     transfer.train()
     assert not transfer.trunk.training
     assert transfer.head.training
-    trained = TrainedNetwork(network, params, trunk, pictures.shape, list("abc"), False)
-    trained.save(tmp_path / "n.safetensors")
-    loaded, _ = TrainedNetwork.load(tmp_path / "n.safetensors")
-    np.testing.assert_array_equal(loaded.scores(pictures[:]), trained.scores(pictures[:]))
 
 
-def test_a_transfer_sees_pictures_of_the_size_asked_for(pictures, tmp_path):
+def test_a_transfer_sees_pictures_of_the_size_asked_for(run, pictures, tmp_path):
     architecture = {"backbone": "resnet18", "weights": "random", "size": 64}
     network, trunk = make_network(
         run(architecture=architecture), pictures, seed=0, pretrained_dir=tmp_path
@@ -98,7 +60,7 @@ def test_a_transfer_sees_pictures_of_the_size_asked_for(pictures, tmp_path):
     assert seen == [(2, 3, 64, 64)]
 
 
-def test_mistakes(pictures, tmp_path, refused):
+def test_mistakes(run, pictures, tmp_path, refused):
     for architecture, part in [
         (
             {"backbone": "resnet5", "weights": "random"},
