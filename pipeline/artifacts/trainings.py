@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pipeline.artifacts.times import run_times_path, write_times
 from pipeline.core.digests import file_digest
 from pipeline.core.files import read_json, write_json
 
@@ -28,25 +30,27 @@ class Training:
     digest: str
     residual_norms: list[list[float]]
 
-    @classmethod
-    def of(
-        cls,
-        model: Path,
-        *,
-        repeats: int,
-        parameters: int | None,
-        residual_norms: list[list[float]] | None = None,
-    ) -> Training:
-        """Of the trainings whose first one wrote `model`."""
-        megabytes = round(model.stat().st_size / 1e6, 3)
-        return cls(repeats, parameters, megabytes, file_digest(model), residual_norms or [])
 
+def write_training(
+    run: str,
+    model: Path,
+    *,
+    parameters: int | None,
+    seconds: Sequence[float],
+    per_epoch: float | None = None,
+    residual_norms: Sequence[list[float]] = (),
+) -> None:
+    """Write what the trainings of a run made, the first of them `model`, and the time they took.
 
-def write_training(path: Path, training: Training) -> None:
-    """One line of JSON, written whole or not at all."""
-    write_json(path, asdict(training), indent=None)
+    seconds: of each; per_epoch: of one epoch, where there are any.
+    """
+    megabytes = round(model.stat().st_size / 1e6, 3)
+    digest = file_digest(model)
+    training = Training(len(seconds), parameters, megabytes, digest, list(residual_norms))
+    write_json(training_path(run), asdict(training), indent=None)
+    write_times(run_times_path(run), made=digest, seconds=seconds, per_epoch=per_epoch)
 
 
 def read_training(path: Path) -> Training:
-    """What `write_training` wrote. Errors: `UserError`."""
+    """What `write_training` wrote of a run. Errors: `UserError`."""
     return Training(**read_json(path))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from pipeline.artifacts import models, times, trainings
+from pipeline.artifacts import models
 from pipeline.artifacts.histories import history_path, write_history
 from pipeline.artifacts.predictions import predictions_path, predictions_table, read_predictions
+from pipeline.artifacts.trainings import write_training
 from pipeline.classifiers.inputs import Inputs, read_inputs
 from pipeline.classifiers.params import Run
 from pipeline.classifiers.repeats import Trainings, train_all
@@ -29,18 +30,13 @@ def classifier(name: str, params: Run) -> str:
         **inputs.provenance,
     )
     write_history(history_path(name), [repeat.estimator.history_ for repeat in trained.repeats])
-    made = trainings.Training.of(
+    write_training(
+        name,
         model,
-        repeats=params.repeats,
         parameters=trained.parameters,
-        residual_norms=trained.residual_norms(),
-    )
-    trainings.write_training(trainings.training_path(name), made)
-    times.write_times(
-        times.run_times_path(name),
-        made=made.digest,
         seconds=trained.seconds,
         per_epoch=trained.seconds_per_epoch,
+        residual_norms=trained.residual_norms(),
     )
     accuracy = read_predictions(predictions, split="validation").hits.mean()
     return (

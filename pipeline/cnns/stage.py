@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pipeline.artifacts import models, times, trainings
 from pipeline.artifacts.explanations import write_explanations
+from pipeline.artifacts import models
 from pipeline.artifacts.histories import history_path, write_history
 from pipeline.artifacts.predictions import predictions_path, predictions_table, read_predictions
+from pipeline.artifacts.trainings import write_training
 from pipeline.cnns.architectures.registry import parameters
 from pipeline.cnns.explanations import explain
 from pipeline.cnns.inputs import Pictures, PixelInputs, read_pixel_inputs
@@ -49,13 +50,9 @@ def cnn(name: str, params: CnnRun) -> str | None:
     network.save(model, pixels=inputs.options)
     write_history(history_path(name), [repeat.history for repeat in repeats])
     count = parameters(network.network)
-    made = trainings.Training.of(model, repeats=params.repeats, parameters=count)
-    trainings.write_training(trainings.training_path(name), made)
     seconds = [round(sum(repeat.seconds), 3) for repeat in repeats]
     per_epoch = round(float(np.median([s for r in repeats for s in r.seconds])), 3)
-    times.write_times(
-        times.run_times_path(name), made=made.digest, seconds=seconds, per_epoch=per_epoch
-    )
+    write_training(name, model, parameters=count, seconds=seconds, per_epoch=per_epoch)
     explain_tests(name, params, inputs, repeats[0])
     for repeat in repeats:
         repeat.checkpoint.remove()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.artifacts import models, predictions, times, trainings
+from pipeline.artifacts import models, predictions
 from pipeline.artifacts.predictions import predictions_table, read_held_out, read_predictions
+from pipeline.artifacts.trainings import write_training
 from pipeline.core.parquet import write_file
 from pipeline.stacks.params import StackParams
 from pipeline.stacks.stacking import Stack
@@ -35,9 +36,7 @@ def stack(name: str, params: StackParams) -> str:
     stacked, model = predictions.stacked_path(name), models.stack_path(name)
     write_file(stacked, table)
     fitted.save(model)
-    made = trainings.Training.of(model, repeats=1, parameters=fitted.estimator.n_parameters_)
-    trainings.write_training(trainings.training_path(name), made)
     seconds = [round(fitted.estimator.seconds_, 3)]
-    times.write_times(times.run_times_path(name), made=made.digest, seconds=seconds)
+    write_training(name, model, parameters=fitted.estimator.n_parameters_, seconds=seconds)
     accuracy = read_predictions(stacked, split="validation").hits.mean()
     return f"stack {name}: validation accuracy {accuracy:.3f}, of {', '.join(params.runs)}"
