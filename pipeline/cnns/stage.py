@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pipeline.artifacts.explanations import write_explanations
 from pipeline.artifacts import models
+from pipeline.artifacts.explanations import write_explanations
 from pipeline.artifacts.histories import history_path, write_history
 from pipeline.artifacts.predictions import predictions_path, predictions_table, read_predictions
 from pipeline.artifacts.trainings import write_training
