@@ -183,7 +183,7 @@ def test_every_path_is_one_that_an_artifact_knows():
                     known.add(str(value()))
                 elif arguments[1:] in ([], ["folder"]):
                     known.add(str(value("${key}")))
-    known |= {path.removesuffix(".safetensors") + ".json" for path in known if "models/" in path}
+    known |= {str(Path(path).with_suffix(".json")) for path in known if Path(path).suffix}
     folders = {str(parent) for path in known for parent in Path(path).parents}
     for stage in STAGES.values():
         assert [path for path in data_paths(stage) if path not in known | folders] == []

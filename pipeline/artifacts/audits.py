@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.core.files import read_json, replacing, write_csv, write_json
+from pipeline.core.files import read_json, replacing, write_checked_json, write_csv
 
 SUMMARY = Path("reports/audit.json")
 TABLES = Path("reports/audit")
@@ -26,10 +26,9 @@ def write_audit(summary: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) 
         folder.mkdir()
         for name, table in tables.items():
             write_csv(folder / f"{name}.csv", table)
-    write_json(SUMMARY, summary)
+    write_checked_json(SUMMARY, summary)
 
 
 def read_audit() -> dict[str, Any]:
     """The summary. Errors: `UserError`."""
-    summary: dict[str, Any] = read_json(SUMMARY)
-    return summary
+    return read_json(SUMMARY)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.files import read_csv, write_csv
+from pipeline.core.files import read_csv, write_checksums, write_csv
 
 COLUMNS = [
     "split", "draw", "train", "test", "artists", "known_artists",
@@ -15,14 +15,18 @@ COLUMNS = [
 
 
 def comparison_path(run: str) -> Path:
+    """Its checksum is in the .json beside it."""
     return Path("reports/comparisons") / f"{run}.csv"
 
 
 def write_comparison(run: str, draws: pd.DataFrame) -> None:
     """draws: as in COLUMNS; no rows where the pictures have no artists."""
-    write_csv(comparison_path(run), draws)
+    path = comparison_path(run)
+    write_csv(path, draws)
+    write_checksums(path.with_suffix(".json"), [path])
 
 
 def read_comparison(run: str) -> pd.DataFrame:
     """What `write_comparison` wrote. Errors: `UserError`."""
-    return read_csv(comparison_path(run))
+    path = comparison_path(run)
+    return read_csv(path, path.with_suffix(".json"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.files import read_csv, write_csv
+from pipeline.core.files import read_csv, write_checksums, write_csv
 from pipeline.measure.accuracy import Epoch
 
 FOLDER = Path("reports/history")
@@ -16,7 +16,7 @@ HISTORY = ["repeat", "epoch", "loss", "accuracy", "validation_accuracy", "member
 
 
 def history_path(run: str) -> Path:
-    """Of a classifier or a network on pixels."""
+    """Of a classifier or a network on pixels; its checksum is in the .json beside it."""
     return FOLDER / f"{run}.csv"
 
 
@@ -28,8 +28,9 @@ def write_history(path: Path, histories: Sequence[Sequence[Epoch]]) -> None:
         for epoch in epochs
     ]
     write_csv(path, pd.DataFrame(rows, columns=HISTORY).round(6))
+    write_checksums(path.with_suffix(".json"), [path])
 
 
 def read_history(path: Path) -> pd.DataFrame:
     """What `write_history` wrote. Errors: `UserError`."""
-    return read_csv(path)
+    return read_csv(path, path.with_suffix(".json"))

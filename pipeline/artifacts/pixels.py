@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.files import read_json, readable, replacing, write_json
+from pipeline.core.checksums import file_checksum
+from pipeline.core.files import read_json, readable, replacing, write_checked_json
 
 PATH = Path("data/pixels")
 
@@ -29,14 +30,17 @@ def write_pixels(
         for row, picture in enumerate(pictures):
             array[row] = picture
         array.flush()
-        write_json(temporary / "pixels.json", options, indent=None)
+        stored = {**options, "array": file_checksum(temporary / "pixels.npy")}
+        write_checked_json(temporary / "pixels.json", stored, indent=None)
 
 
 def open_pixels(folder: Path = PATH) -> tuple[NDArray[np.uint8], dict[str, Any]]:
     """(N, H, W, C), mapped into memory, and how they were made. Errors: `UserError`."""
-    stored = read_json(folder / "pixels.json")
-    with readable(folder / "pixels.npy"):
-        return np.load(folder / "pixels.npy", mmap_mode="c"), stored
+    path, options = folder / "pixels.npy", read_json(folder / "pixels.json")
+    with readable(path):
+        if file_checksum(path) != options.pop("array"):
+            raise ValueError("it is not as it was written")
+        return np.load(path, mmap_mode="c"), options
 
 
 def to_floats(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -3,11 +3,18 @@ scores, and what the page draws of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.core.files import read_csv, read_json, readable, write_csv, write_json
+from pipeline.core.files import (
+    read_csv,
+    read_json,
+    readable,
+    write_checksums,
+    write_csv,
+    write_json,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +27,8 @@ THRESHOLDS = Path("reports/thresholds.csv")  # run, class, threshold, scores
 ROC = Path("reports/roc.csv")  # ROC_COLUMNS
 FOLDS = Path("reports/folds.csv")  # FOLD_COLUMNS
 CONFUSION = Path("reports/confusion")
+CHECKSUMS = Path("reports/scores.json")  # of the tables here
+TABLES = (SCORES, CURVES, PER_CLASS, THRESHOLDS, ROC, FOLDS)
 FEW = ("accuracy", "macro_f1", "validation_accuracy")
 CURVE_COLUMNS = ["loss", "accuracy", "validation_accuracy"]
 ROC_COLUMNS = ["run", "class", "auc", "false_positive_rate", "true_positive_rate"]
@@ -40,6 +49,11 @@ def write_scores(scores: Mapping[str, Mapping[str, float]]) -> None:
     write_json(METRICS, {run: {name: of[name] for name in FEW} for run, of in scores.items()})
 
 
+def write_all_checksums(runs: Iterable[str]) -> None:
+    """Of all tables, which must be there, those of `runs` among them."""
+    write_checksums(CHECKSUMS, [*TABLES, *map(confusion_path, runs)])
+
+
 def read_metrics(path: Path = METRICS) -> dict[str, dict[str, float]]:
     """Run -> the FEW of its scores. Errors: `UserError`."""
     metrics = read_json(path)
@@ -47,9 +61,9 @@ def read_metrics(path: Path = METRICS) -> dict[str, dict[str, float]]:
         return {run: {name: float(of[name]) for name in FEW} for run, of in metrics.items()}
 
 
-def read_scores(path: Path = SCORES) -> dict[str, dict[str, float]]:
+def read_scores() -> dict[str, dict[str, float]]:
     """Run -> its scores, without those that it lacks. Errors: `UserError`."""
-    table = read_csv(path, dtype={"run": str}, na_values=[""]).set_index("run")
+    table = read_csv(SCORES, CHECKSUMS, dtype={"run": str}, na_values=[""]).set_index("run")
     return {
         str(run): {str(name): float(score) for name, score in row.dropna().items()}
         for run, row in table.iterrows()
@@ -58,12 +72,12 @@ def read_scores(path: Path = SCORES) -> dict[str, dict[str, float]]:
 
 def read_confusion(run: str) -> pd.DataFrame:
     """CONFUSION_COLUMNS. Errors: `UserError`."""
-    return read_csv(confusion_path(run), dtype=str)
+    return read_csv(confusion_path(run), CHECKSUMS, dtype=str)
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """A table of runs or of their classes, whose names are text. Errors: `UserError`."""
-    return read_csv(path, dtype={"run": str, "class": str})
+    return read_csv(path, CHECKSUMS, dtype={"run": str, "class": str})
 
 
 def best_run(metrics: Mapping[str, Mapping[str, float]]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.artifacts.times import run_times_path, write_times
 from pipeline.core.digests import file_digest
-from pipeline.core.files import read_json, write_json
+from pipeline.core.files import read_json, write_checked_json
 
 FOLDER = Path("reports/training")
 
@@ -47,7 +47,7 @@ def write_training(
     megabytes = round(model.stat().st_size / 1e6, 3)
     digest = file_digest(model)
     training = Training(len(seconds), parameters, megabytes, digest, list(residual_norms))
-    write_json(training_path(run), asdict(training), indent=None)
+    write_checked_json(training_path(run), asdict(training), indent=None)
     write_times(run_times_path(run), made=digest, seconds=seconds, per_epoch=per_epoch)
 
 

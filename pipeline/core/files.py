@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.checksums import checksum, file_checksum
 from pipeline.core.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+CHECKSUM = re.compile(rb'"checksum": "([0-9a-f]{32})"\s*\}\s*\Z')
 
 
 @contextmanager
@@ -70,10 +75,24 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, "utf-8")
 
 
-def read_json(path: Path) -> Any:
-    """A JSON file; `UserError` when it is missing or damaged."""
+def read_json(path: Path) -> dict[str, Any]:
+    """What `write_checked_json` wrote. Errors: `UserError` when it is missing or damaged."""
     with readable(path):
-        return json.loads(path.read_text("utf-8"))
+        data = path.read_bytes()
+        if (found := CHECKSUM.search(data)) is None:
+            raise ValueError("it does not end with its checksum")
+        if checksum(data[: found.start(1)], data[found.end(1) :]) != found[1].decode():
+            raise ValueError("it is not as it was written")
+        values: dict[str, Any] = json.loads(data)
+        del values["checksum"]
+        return values
+
+
+def write_checked_json(path: Path, values: Mapping[str, Any], *, indent: int | None = 2) -> None:
+    """Write `values` with a last key, `checksum`: of the file's bytes but its own digits."""
+    text = json.dumps({**values, "checksum": ""}, indent=indent, ensure_ascii=False)
+    start, end = text[: text.rindex('"')], text[text.rindex('"') :] + "\n"
+    write_text(path, start + checksum(start.encode(), end.encode()) + end)
 
 
 def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
@@ -81,12 +100,19 @@ def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
     write_text(path, f"{json.dumps(value, indent=indent, ensure_ascii=False)}\n")
 
 
-def read_csv(path: Path, **options: Any) -> pd.DataFrame:
-    """A CSV file, empty cells as they are; `UserError` when it is missing or damaged."""
+def read_csv(path: Path, checksums: Path, **options: Any) -> pd.DataFrame:
+    """A CSV file, empty cells as they are. Errors: `UserError` when it is missing or damaged.
+
+    checksums: the file of `write_checksums` that has its own.
+    """
     import pandas as pd  # takes 0.3 s, which stages without tables need not wait
 
+    known = read_json(checksums)
     with readable(path):
-        table: pd.DataFrame = pd.read_csv(path, keep_default_na=False, **options)
+        data = path.read_bytes()
+        if checksum(data) != known[path.relative_to(checksums.parent).as_posix()]:
+            raise ValueError(f"it is not as it was written, says {checksums}")
+        table: pd.DataFrame = pd.read_csv(io.BytesIO(data), keep_default_na=False, **options)
         return table
 
 
@@ -94,6 +120,13 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write the columns of `table`, whole or not at all."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False)
+
+
+def write_checksums(path: Path, files: Iterable[Path]) -> None:
+    """Write the checksums of files that have no room for their own, by name from path's folder."""
+    write_checked_json(
+        path, {file.relative_to(path.parent).as_posix(): file_checksum(file) for file in files}
+    )
 
 
 def visible_files(folder: Path) -> list[Path]:

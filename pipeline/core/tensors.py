@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +10,14 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
+from pipeline.core.checksums import file_checksum
 from pipeline.core.errors import UserError
-from pipeline.core.files import replacing, write_json
+from pipeline.core.files import read_json, replacing, write_checked_json
 
 Tensors = dict[str, NDArray[Any]]
+TENSORS = "tensors"  # the key beside them that has their checksum
 
 
 def save_model(path: Path, tensors: Mapping[str, NDArray[Any]], **stored: Any) -> None:
@@ -25,17 +26,7 @@ def save_model(path: Path, tensors: Mapping[str, NDArray[Any]], **stored: Any) -
         # Of an array in another order safetensors would write the values in that order.
         ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
         safetensors.numpy.save_file(ordered, temporary)
-    write_json(path.with_suffix(".json"), stored)
-
-
-def read_tensor(path: Path, name: str) -> NDArray[Any]:
-    """One of the tensors that `save_model` wrote. Errors: `UserError`."""
-    try:
-        with safe_open(path, framework="np") as file:
-            tensor: NDArray[Any] = file.get_tensor(name)
-            return tensor
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} cannot be loaded ({error}): run `dvc repro`") from None
+    write_checked_json(path.with_suffix(".json"), {**stored, TENSORS: file_checksum(path)})
 
 
 @contextmanager
@@ -44,17 +35,28 @@ def loading_json(path: Path) -> Iterator[dict[str, Any]]:
 
     Errors: `UserError` when a file is missing or damaged, or the block cannot make sense of them.
     """
-    try:
-        yield json.loads(path.with_suffix(".json").read_text("utf-8"))
-    except (
-        OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError,
-    ) as error:  # fmt: skip
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise UserError(f"{path} cannot be loaded ({reason}): run `dvc repro`") from None
+    stored = read_json(path.with_suffix(".json"))
+    with _sensible(path):
+        del stored[TENSORS]
+        yield stored
 
 
 @contextmanager
 def loading_model(path: Path) -> Iterator[tuple[Tensors, dict[str, Any]]]:
     """The tensors too, with the same errors."""
-    with loading_json(path) as stored:
+    stored = read_json(path.with_suffix(".json"))
+    with _sensible(path):
+        if file_checksum(path) != stored.pop(TENSORS):
+            raise ValueError(f"it is not as it was written, says {path.with_suffix('.json')}")
         yield safetensors.numpy.load_file(path), stored
+
+
+@contextmanager
+def _sensible(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (
+        OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError,
+    ) as error:  # fmt: skip
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise UserError(f"{path} cannot be loaded ({reason}): run `dvc repro`") from None

@@ -81,6 +81,7 @@ def evaluate(params: Evaluate, thresholds: Mapping[str, float], *, stacks: Colle
             pairs = pd.DataFrame(confusion(test), columns=scores.CONFUSION_COLUMNS)
             write_csv(scores.confusion_path(name, confusions), pairs)
     tables.write()
+    scores.write_all_checksums(thresholds)
     pictures = counted(len(test.image_ids), "test picture")
     return f"evaluate: {counted(len(tables.scores), 'run')} scored on {pictures}"
 

@@ -14,7 +14,15 @@ import pytest
 from PIL import Image
 
 from pipeline.artifacts.predictions import Predictions
-from pipeline.artifacts.scores import CURVES, PER_CLASS, read_table
+from pipeline.artifacts.scores import (
+    CHECKSUMS,
+    CURVES,
+    PER_CLASS,
+    SCORES,
+    read_table,
+    write_all_checksums,
+)
+from pipeline.core.files import write_checksums, write_csv
 from pipeline.params import load_params
 from pipeline.report import charts, page
 from pipeline.report.distribution import commonest_class_accuracy, distribution, largest_classes
@@ -189,8 +197,8 @@ def test_class_names_that_look_like_numbers_stay_names(made, names, tmp_path, mo
     monkeypatch.chdir(project.folder)
     table = pd.read_csv(PER_CLASS)
     table["class"] = [names[i % 2] for i in range(len(table))]
-    PER_CLASS.unlink()  # a link into the cache
-    table.to_csv(PER_CLASS, index=False)
+    write_csv(PER_CLASS, table)
+    write_checksums(CHECKSUMS, [PER_CLASS, CURVES])
     assert set(read_table(PER_CLASS)["class"]) == set(names)
     assert set(read_table(CURVES)["run"]) == {"snn", "boosted", "adam", "small_cnn", "lenet"}
     experiment = Experiment(load_params().model_dump(mode="json", exclude_none=True))
@@ -226,13 +234,14 @@ def test_one_training_has_no_deviation(made):
     assert html.partition("Cross-validation")[0].count("±") == 3 + 1  # and in the note
 
 
-def test_an_interval_of_no_width_is_explained(made, tmp_path):
+def test_an_interval_of_no_width_is_explained(made, tmp_path, monkeypatch):
     project = made[0].copy(tmp_path / "project")
-    html, scores = (project.folder / "reports" / name for name in ("index.html", "scores.csv"))
+    monkeypatch.chdir(project.folder)
+    html = project.folder / "reports/index.html"
     assert "an interval of no width" not in html.read_text("utf-8")
-    table = pd.read_csv(scores)
+    table = pd.read_csv(SCORES)
     table.loc[table["run"] == "snn", ["accuracy", "accuracy_low", "accuracy_high"]] = 1.0
-    scores.unlink()  # a link into the cache
-    table.to_csv(scores, index=False)
+    write_csv(SCORES, table)
+    write_all_checksums(table["run"])
     project.run(*project.command("report"))
     assert "an interval of no width" in html.read_text("utf-8")

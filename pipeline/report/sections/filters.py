@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.artifacts.models import cnn_path
-from pipeline.core.files import read_json
-from pipeline.core.tensors import read_tensor
+from pipeline.core.tensors import loading_model
 from pipeline.report.experiment import Experiment
 from pipeline.report.section import Section
 from pipeline.report.thumbnails import png_uri
@@ -19,12 +18,11 @@ FILTERS_WIDTH = 480  # pixels, about
 
 def section(experiment: Experiment) -> Section | None:
     """None without a network that convolves."""
-    paths = {run: cnn_path(run) for run in experiment.whole["cnns"]}
-    filters = {
-        run: filters_uri(read_tensor(path, first))
-        for run, path in paths.items()
-        if (first := read_json(path.with_suffix(".json"))["first_convolution"])
-    }
+    filters = {}
+    for run in experiment.whole["cnns"]:
+        with loading_model(cnn_path(run)) as (tensors, stored):
+            if first := stored["first_convolution"]:
+                filters[run] = filters_uri(tensors[first])
     return Section({"filters": filters}) if filters else None
 
 
