@@ -74,7 +74,8 @@ def perform(stage: str, name: str, params: Params, *, share: str | None) -> str 
         case "report":
             from pipeline.report.stage import report
 
-            return report(params.model_dump(mode="json", exclude_none=True, exclude={"launcher"}))
+            whole = params.model_dump(mode="json", exclude_none=True, exclude={"launcher"})
+            return report(whole, params.thresholds)
         case _:
             raise ValueError(f"no stage {stage}")
 

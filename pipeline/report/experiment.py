@@ -18,18 +18,14 @@ from pipeline.report.distribution import commonest_class_accuracy, distribution,
 
 @dataclass(frozen=True)
 class Experiment:
-    """whole: params.yaml as plain data. All else is read when it is first asked for.
+    """whole: params.yaml as plain data; thresholds: of each run, in the order of the file, stacks
+    last. All else is read when it is first asked for.
 
     Errors: `UserError` when a file is missing or damaged.
     """
 
     whole: dict[str, Any]
-
-    @cached_property
-    def thresholds(self) -> dict[str, float]:
-        """Of each run, in the order of the file, stacks last."""
-        sections = (self.whole[name] for name in ("classifiers", "cnns", "stacks"))
-        return {name: run["threshold"] for section in sections for name, run in section.items()}
+    thresholds: dict[str, float]
 
     @property
     def runs(self) -> list[str]:

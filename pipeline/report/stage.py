@@ -10,12 +10,13 @@ from pipeline.report.experiment import Experiment
 from pipeline.report.page import render
 
 
-def report(whole: dict[str, Any]) -> str:
+def report(whole: dict[str, Any], thresholds: dict[str, float]) -> str:
     """Write the page and the summary; returns the summary, which ends with where the page is.
 
-    whole: params.yaml as plain data. Errors: `UserError` when a file is missing or damaged.
+    whole: params.yaml as plain data; thresholds: of each run. Errors: `UserError` when a file is
+    missing or damaged.
     """
-    experiment = Experiment(whole)
+    experiment = Experiment(whole, thresholds)
     write_text(PAGE, render(experiment))
     text = f"{summary(experiment)}\n\nreport: {PAGE}"
     write_text(SUMMARY, f"{text}\n")

@@ -201,7 +201,8 @@ def test_class_names_that_look_like_numbers_stay_names(made, names, tmp_path, mo
     write_checksums(CHECKSUMS, [PER_CLASS, CURVES])
     assert set(read_table(PER_CLASS)["class"]) == set(names)
     assert set(read_table(CURVES)["run"]) == {"snn", "boosted", "adam", "small_cnn", "lenet"}
-    experiment = Experiment(load_params().model_dump(mode="json", exclude_none=True))
+    params = load_params()
+    experiment = Experiment(params.model_dump(mode="json", exclude_none=True), params.thresholds)
     vars(experiment)["shown"] = names
     chart = classes.section(experiment).charts["per_class"].to_dict()
     shown = {row["class"] for row in next(iter(chart["datasets"].values()))}
