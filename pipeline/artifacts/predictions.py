@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,11 @@ def predictions_path(run: str) -> Path:
 def stacked_path(stack: str) -> Path:
     """Of a stack of classifiers."""
     return STACKED / f"{stack}.parquet"
+
+
+def scores_path(run: str, *, stacks: Collection[str]) -> Path:
+    """Of any run, which may be one of the stacks."""
+    return stacked_path(run) if run in stacks else predictions_path(run)
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ from pipeline.artifacts import images, scores
 from pipeline.artifacts.histories import history_path, read_history
 from pipeline.artifacts.predictions import (
     Predictions,
-    predictions_path,
     read_folds,
     read_predictions,
-    stacked_path,
+    scores_path,
 )
 from pipeline.core.console import counted
 from pipeline.core.files import replacing, write_csv
@@ -62,7 +61,7 @@ def evaluate(params: Evaluate, thresholds: Mapping[str, float], *, stacks: Colle
     with replacing(scores.CONFUSION) as confusions:
         confusions.mkdir()
         for name, threshold in thresholds.items():
-            path = stacked_path(name) if name in stacks else predictions_path(name)
+            path = scores_path(name, stacks=stacks)
             test = read_predictions(path, split="test")
             summary = summarize(
                 test,

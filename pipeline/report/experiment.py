@@ -45,9 +45,8 @@ class Experiment:
     @cached_property
     def test(self) -> predictions.Predictions:
         """The best run's predictions for the test pictures."""
-        stacked = self.best in self.whole["stacks"]
-        path = predictions.stacked_path if stacked else predictions.predictions_path
-        return predictions.read_predictions(path(self.best), split="test")
+        path = predictions.scores_path(self.best, stacks=self.whole["stacks"])
+        return predictions.read_predictions(path, split="test")
 
     @property
     def multilabel(self) -> bool:
