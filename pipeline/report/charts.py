@@ -15,6 +15,11 @@ Figure: TypeAlias = Any  # Altair types its results more narrowly than what they
 SPLIT_COLOURS = {"train": "#4c78a8", "validation": "#9ecae9", "test": "#f58518"}
 # Okabe and Ito (2008): told apart by colour-blind readers too.
 RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#7f7f7f")
+TRAINING_TITLES = {  # of a column of its history
+    "loss": "training loss",
+    "accuracy": "training accuracy",
+    "validation_accuracy": "validation accuracy",
+}
 TICKS = 5  # of a panel's height; the scale ends at one, so that the panels' titles are level
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 POINTS_SHOWN = 500  # of a curve

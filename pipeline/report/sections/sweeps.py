@@ -11,16 +11,10 @@ import pandas as pd
 from pipeline.artifacts.sweeps import best_setting, read_sweep, sweep_path
 from pipeline.artifacts.times import sweep_times_path
 from pipeline.core.digests import file_digest
-from pipeline.report.charts import SPLIT_COLOURS, TICKS, Figure
+from pipeline.report.charts import SPLIT_COLOURS, TICKS, TRAINING_TITLES, Figure
 from pipeline.report.experiment import Experiment
 from pipeline.report.seconds import seconds_data, taken
 from pipeline.report.section import Section
-
-TITLES = {
-    "loss": "training loss",
-    "accuracy": "training accuracy",
-    "validation_accuracy": "validation accuracy",
-}
 
 
 def section(experiment: Experiment) -> Section | None:
@@ -79,6 +73,6 @@ def chart(sweep: pd.DataFrame, times: Iterable[Mapping[str, Any]], *, title: str
         return alt.layer(bars, points).properties(width=175, height=190, title=name)
 
     return alt.hconcat(
-        *(panel(sweep, column, name, zero=False) for column, name in TITLES.items()),
+        *(panel(sweep, column, name, zero=False) for column, name in TRAINING_TITLES.items()),
         panel(seconds_data(times), "seconds", "training, seconds", zero=True),
     )

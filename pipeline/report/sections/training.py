@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.artifacts.scores import CURVES, read_table
 from pipeline.artifacts.trainings import Training
-from pipeline.report.charts import TICKS, Figure, run_colour, run_legend, thin
+from pipeline.report.charts import TICKS, TRAINING_TITLES, Figure, run_colour, run_legend, thin
 from pipeline.report.experiment import Experiment
 from pipeline.report.section import Section
 
@@ -44,11 +44,6 @@ def curves(history: pd.DataFrame, runs: Sequence[str]) -> Figure:
 
     history: columns run, epoch, loss, accuracy, validation_accuracy (means over the repeats).
     """
-    titles = {
-        "loss": "training loss",
-        "accuracy": "training accuracy",
-        "validation_accuracy": "validation accuracy",
-    }
     base = alt.Chart(history).mark_line().encode(x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1)))
     return alt.hconcat(
         *(
@@ -57,7 +52,7 @@ def curves(history: pd.DataFrame, runs: Sequence[str]) -> Figure:
                 color=run_colour(runs, run_legend(history)),
                 tooltip=["run:N", "epoch:Q", alt.Tooltip(f"{column}:Q", format=".3f")],
             ).properties(width=245, height=210, title=title)
-            for column, title in titles.items()
+            for column, title in TRAINING_TITLES.items()
         )
     )
 
