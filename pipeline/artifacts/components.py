@@ -40,7 +40,8 @@ def component_rows(
 def read_components(folder: Path = PATH) -> tuple[NDArray[np.floating[Any]], str]:
     """(N, K) float32 and the digest of their PCA and features. Errors: `UserError`."""
     shards = Shards(folder)
-    components = from_column(shards.read(["components"])["components"])
+    table = shards.read(shards.schema.names)  # all columns, as only what is read is checked
+    components = from_column(table["components"])
     return components, shards.metadata["components_digest"]
 
 
