@@ -87,6 +87,18 @@ def test_an_experiment_reruns_its_run_alone_and_shows_the_difference(project):
     assert max(len(line) for line in shown.splitlines()) <= 120
 
 
+@pytest.mark.slow(reason="dvc makes a copy of the project to work in")
+def test_an_experiment_in_a_copy_takes_the_pictures_along(project, picture):
+    for number in range(40):
+        path = project.folder / f"data/paintings/{'ab'[number % 2]}/{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture(number))
+    project.set(**{"ingest.input": "data/paintings", "ingest.source": {"kind": "folder"}})
+    project.commit("own pictures")
+    said = project.run("dvc", "exp", "run", "--temp", "--copy-paths", "data/paintings", "ingest")
+    assert "ingest: 40 pictures of 2 classes" in said
+
+
 def test_an_added_entry_runs_alone_and_a_removed_one_leaves_the_results(project):
     project.set(
         **{
