@@ -17,5 +17,6 @@ Two stages know nothing of each other but the files between them, which have a m
 
 `python -m pipeline STAGE [NAME]` runs a stage, `python -m pipeline.params` checks params.yaml,
 `python -m pipeline.predict` takes new pictures, `python -m pipeline.presets` published experiments,
+`python -m pipeline.clean` removes what runs left that are no longer there,
 `python -m pipeline.reference` writes docs/reference.md.
 """

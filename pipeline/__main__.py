@@ -92,8 +92,14 @@ def main() -> None:
         raise UserError(f"stage {stage} takes {wants}")
     if arguments.shard and stage != "features":
         raise UserError(f"--shard is of the stage features, not of {stage}: leave it out")
-    if said := perform(stage, name, load_params(), share=arguments.shard):
+    params = load_params()
+    if said := perform(stage, name, params, share=arguments.shard):
         print(said)
+    if stage == "report":  # which is the last
+        from pipeline.clean import says_left_over
+
+        for line in says_left_over(params):
+            print(line)
 
 
 if __name__ == "__main__":

@@ -130,7 +130,14 @@ def test_each_package_has_its_folder_of_tests():
 
 def test_only_commands_lie_beside_the_packages():
     there = {path.name for path in (ROOT / "pipeline").glob("*.py")}
-    assert there == {"__init__.py", "__main__.py", "command.py", "params.py", "predict.py"}
+    assert there == {
+        "__init__.py",
+        "__main__.py",
+        "clean.py",
+        "command.py",
+        "params.py",
+        "predict.py",
+    }
 
 
 @pytest.mark.parametrize("name", STAGES)
