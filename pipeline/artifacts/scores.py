@@ -32,7 +32,7 @@ TABLES = (SCORES, CURVES, PER_CLASS, THRESHOLDS, ROC, FOLDS)
 FEW = ("accuracy", "macro_f1", "validation_accuracy")
 CURVE_COLUMNS = ["loss", "accuracy", "validation_accuracy"]
 ROC_COLUMNS = ["run", "class", "auc", "false_positive_rate", "true_positive_rate"]
-FOLD_COLUMNS = ["run", "metric", "mean", "sd", "folds"]
+FOLD_COLUMNS = ["run", "metric", "mean", "sd", "folds", "pictures"]
 CONFUSION_COLUMNS = ["actual", "predicted"]
 
 

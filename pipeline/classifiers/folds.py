@@ -18,22 +18,36 @@ from pipeline.measure.splitting import stratified_order
 def assign_folds(
     labels: Sequence[tuple[str, ...]], artists: Sequence[str] | None, *, folds: int, seed: int
 ) -> NDArray[np.int64]:
-    """(N,) the fold, 0 to folds - 1, of each picture.
+    """(N,) the fold, 0 to folds - 1, of each picture; -1 of those that are never held out.
 
-    Every combination of labels is spread evenly, to within one picture; with `artists` all pictures
-    of an artist share a fold, and the classes are as even as that allows (by a picture's rarest).
+    These are the pictures of classes with fewer than `folds`. Of the others every combination of
+    labels is spread evenly, to within one picture; with `artists` all pictures of an artist share a
+    fold, and the classes are as even as that allows (by a picture's rarest).
 
-    Errors: `UserError` when a class has fewer pictures, or there are fewer artists, than folds.
+    Errors: `UserError` when all classes have fewer pictures than folds, or there are fewer artists.
     """
     counts = Counter(name for row in labels for name in set(row))
-    rarest = [min(row, key=lambda name: (counts[name], name)) for row in labels]
-    smallest, count = min(counts.items(), key=lambda item: (item[1], item[0]))
-    if count < folds:
+    spread = np.array([min(counts[name] for name in row) >= folds for row in labels])
+    if not spread.any():
+        name, most = max(counts.items(), key=lambda item: (item[1], item[0]))
         raise UserError(
-            f"folds is {folds}, but the class {smallest!r} has "
-            f"{counted(count, 'training picture')}: give folds at most "
-            f"{count}, or the class more pictures"
+            f"folds is {folds}, but the largest class, {name!r}, has "
+            f"{counted(most, 'training picture')}: lower it, or set it to none"
         )
+    assigned = np.full(len(labels), -1, np.int64)
+    chosen = np.flatnonzero(spread).tolist()
+    assigned[chosen] = _spread(
+        [labels[i] for i in chosen],
+        None if artists is None else [artists[i] for i in chosen],
+        folds=folds,
+        seed=seed,
+    )
+    return assigned
+
+
+def _spread(
+    labels: Sequence[tuple[str, ...]], artists: Sequence[str] | None, *, folds: int, seed: int
+) -> NDArray[np.int64]:
     if artists is None:
         assigned = np.empty(len(labels), np.int64)
         order = stratified_order(labels, np.random.default_rng(seed))
@@ -44,6 +58,8 @@ def assign_folds(
             f"folds is {folds}, but the training pictures are by "
             f"{counted(len(set(artists)), 'artist')}: lower it"
         )
+    counts = Counter(name for row in labels for name in set(row))
+    rarest = [min(row, key=lambda name: (counts[name], name)) for row in labels]
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     assigned = np.empty(len(labels), np.int64)
     with warnings.catch_warnings():  # of a label that is the rarest of fewer pictures than folds

@@ -1,4 +1,4 @@
-"""Strict `classifiers`: a model for each kind of run.
+"""Section `classifiers`: a model for each kind of run.
 
 To add a kind is to add a class that names its estimator, and to put it into `ClassifierRun`.
 """

@@ -19,8 +19,9 @@ from pipeline.core.console import progress
 class Trainings:
     """The trainings of a run with the seeds seed, seed + 1, …, and its cross-validation.
 
-    folds: (N,) the fold of each training picture; out_of_fold: (N, C) its scores by the training of
-    the first seed that did not see it; both None without a cross-validation.
+    folds: (N,) the fold of each training picture, -1 of those never held out; out_of_fold: (N, C)
+    its scores by the training of the first seed that did not see it; both None without a
+    cross-validation.
     """
 
     repeats: list[TrainedRun]
@@ -80,7 +81,7 @@ def train_all(name: str, params: Run, inputs: Inputs) -> Trainings:
     repeats = [result for result in results if isinstance(result, TrainedRun)]
     if folds is None:
         return Trainings(repeats)
-    scores = np.empty(training.targets.shape, np.float32)
+    scores = np.full(training.targets.shape, np.nan, np.float32)
     out_of_fold = (result for result in results if not isinstance(result, TrainedRun))
     for fold, part in enumerate(out_of_fold):
         scores[folds == fold] = part
@@ -88,7 +89,7 @@ def train_all(name: str, params: Run, inputs: Inputs) -> Trainings:
 
 
 def folds_of(inputs: Inputs, folds: int, seed: int) -> NDArray[np.int64]:
-    """(N,) the fold of each training picture, by artist where the split is."""
+    """As `assign_folds`, of the training pictures, by artist where the split is."""
     training = inputs.table.filter(inputs.split == "train")
     labels = [tuple(row) for row in training["labels"].to_pylist()]
     artists = training["artist"].to_pylist() if inputs.artists_apart else None

@@ -57,10 +57,14 @@ def scored(trained: Trainings, inputs: Inputs) -> pa.Table:
         )
     ]
     if trained.folds is not None and trained.out_of_fold is not None:
-        rows, folded = inputs.table.filter(~held_out), trained.out_of_fold[None]
+        folded = trained.folds >= 0
         tables.append(
             predictions_table(
-                rows, folded, classes=inputs.classes, multilabel=multilabel, folds=trained.folds
+                inputs.table.filter(~held_out).filter(folded),
+                trained.out_of_fold[None, folded],
+                classes=inputs.classes,
+                multilabel=multilabel,
+                folds=trained.folds[folded],
             )
         )
     return pa.concat_tables(tables)

@@ -1,4 +1,4 @@
-"""Strict `cnns`."""
+"""Section `cnns`."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class CnnRun(Strict):
     schedule: Schedule
     """How the learning rate goes: one of the schedules."""
     batch_size: PositiveInt
-    """Pictures per step, of all processes together."""
+    """Pictures per step, of all processes together; all, where there are fewer."""
     epochs: PositiveInt
     """Times that the training pictures are seen."""
     augment: Augment

@@ -18,7 +18,6 @@ from pipeline.cnns.training import Trainer, phases
 from pipeline.compute.devices import choose_device, choose_precision
 from pipeline.compute.distributed import World
 from pipeline.core.console import progress
-from pipeline.core.errors import UserError
 from pipeline.measure.accuracy import Epoch
 
 
@@ -50,11 +49,6 @@ def train_one(
         Pictures(inputs.pixels, np.flatnonzero(rows), targets[rows])
         for rows in (split == "train", split == "validation", split != "train")
     )
-    if params.batch_size > len(training):
-        raise UserError(
-            f"batch_size is {params.batch_size}, but there are {len(training)} training pictures: "
-            "lower it"
-        )
     seed = params.seed + repeat
     device = choose_device(params.device, local_rank=world.local_rank)
     network, trunk = make_network(params, training, seed=seed, pretrained_dir=models.PRETRAINED)

@@ -1,4 +1,4 @@
-"""Strict `comparisons`."""
+"""Section `comparisons`."""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from pipeline.core.checksums import file_checksum
-from pipeline.core.errors import UserError
-from pipeline.core.files import read_json, replacing, write_checked_json
+from pipeline.core.files import read_json, readable, replacing, write_checked_json
 
 Tensors = dict[str, NDArray[Any]]
 TENSORS = "tensors"  # the key beside them that has their checksum
@@ -53,10 +52,9 @@ def loading_model(path: Path) -> Iterator[tuple[Tensors, dict[str, Any]]]:
 
 @contextmanager
 def _sensible(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (
-        OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError,
-    ) as error:  # fmt: skip
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise UserError(f"{path} cannot be loaded ({reason}): run `dvc repro`") from None
+    """As `readable`, for all that is raised where values are not what they should be."""
+    with readable(path):
+        try:
+            yield
+        except (TypeError, RuntimeError, SafetensorError) as error:
+            raise ValueError(" ".join(str(error).split())[:120]) from None

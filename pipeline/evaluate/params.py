@@ -1,4 +1,4 @@
-"""Strict `evaluate`."""
+"""Section `evaluate`."""
 
 from __future__ import annotations
 

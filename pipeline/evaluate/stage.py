@@ -89,7 +89,8 @@ def add_folds(tables: Tables, name: str, path: Path, threshold: float) -> None:
     """Scores over the folds of a run's cross-validation, where there is one."""
     if parts := read_folds(path):
         values = across_folds(parts, threshold=threshold)
-        tables.folds.extend((name, of, *pair, len(parts)) for of, pair in values.items())
+        pictures = sum(len(part.image_ids) for part in parts)
+        tables.folds.extend((name, of, *pair, len(parts), pictures) for of, pair in values.items())
         mean, deviation = values["accuracy"]
         tables.scores[name] |= {"fold_accuracy": mean, "fold_accuracy_sd": deviation}
 

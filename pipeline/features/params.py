@@ -1,4 +1,4 @@
-"""Strict `features`."""
+"""Section `features`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strict `ingest`."""
+"""Section `ingest`."""
 
 from __future__ import annotations
 

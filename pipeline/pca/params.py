@@ -1,4 +1,4 @@
-"""Strict `pca`."""
+"""Section `pca`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from pipeline.core.schema import OffOr, Seed, Strict
+from pipeline.core.schema import Auto, OffOr, Seed, Strict
+
+AUTO_COMPONENTS = 100
 
 
 class Pca(Strict):
-    components: PositiveInt | OffOr
-    """At most the number of training pictures; `none` lets the features through."""
+    components: PositiveInt | Auto | OffOr
+    """At most as many as training pictures; `auto` is 100, or fewer where there are fewer pictures;
+    `none` lets the features through."""
     whiten: bool
     """Give each component variance 1 (of the training pictures)."""
     sample: Annotated[int, Field(ge=2)] | OffOr

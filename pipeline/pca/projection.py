@@ -19,7 +19,7 @@ from pipeline.core.files import replacing, temporary_name
 from pipeline.core.parquet import Shards, read_rows, write_shard
 from pipeline.pca.decomposition import fit_components
 from pipeline.pca.files import Projection
-from pipeline.pca.params import Pca
+from pipeline.pca.params import AUTO_COMPONENTS, Pca
 
 AHEAD = 3  # shards that are read in threads while one is worked on
 
@@ -36,11 +36,13 @@ def fit(images: Shards, features: VectorStore, params: Pca, world: World) -> Pro
     world.sum(count)
     rows, sample = int(count[0]), None if params.sample == "none" else params.sample
     limit = min(rows, features.dimension, sample or rows) if rows > 1 else 0
-    if params.components > limit:
+    wanted = AUTO_COMPONENTS if params.components == "auto" else params.components
+    components = min(wanted, limit) if params.components == "auto" else wanted
+    if not 0 < components <= limit:
         drawn = f", of which {sample} are drawn (pca.sample)," if sample and sample < rows else ""
         raise UserError(
             f"pca.components is {params.components}, but {rows} training pictures{drawn} of "
-            f"{features.dimension} features allow at most {limit}: lower it, or use none"
+            f"{features.dimension} features allow at most {limit}: lower it, or use auto or none"
         )
 
     def training(path: Path) -> NDArray[np.float16]:
@@ -51,7 +53,7 @@ def fit(images: Shards, features: VectorStore, params: Pca, world: World) -> Pro
         return (block for block in ordered_map(training, paths, ahead=AHEAD) if len(block))
 
     nothing = np.empty((0, features.dimension), np.float16)
-    found = fit_components(blocks, params.components, sample=sample, seed=params.seed, world=world)
+    found = fit_components(blocks, components, sample=sample, seed=params.seed, world=world)
     return Projection(found, params.whiten)
 
 

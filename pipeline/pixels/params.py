@@ -1,4 +1,4 @@
-"""Strict `pixels`."""
+"""Section `pixels`."""
 
 from __future__ import annotations
 

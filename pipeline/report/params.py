@@ -1,4 +1,4 @@
-"""Strict `report`."""
+"""Section `report`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strict `stacks`."""
+"""Section `stacks`."""
 
 from __future__ import annotations
 

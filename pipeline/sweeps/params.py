@@ -1,4 +1,4 @@
-"""Strict `sweeps`."""
+"""Section `sweeps`."""
 
 from __future__ import annotations
 

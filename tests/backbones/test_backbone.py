@@ -66,7 +66,7 @@ def test_damaged_files(resnet18, tmp_path, refused, damage):
         safetensors.torch.save_file({"x": torch.zeros(1)}, path)
     else:
         path.with_suffix(".json").write_text("")
-    with refused(str(path), "cannot be loaded", "dvc repro"):
+    with refused(str(path.with_suffix("")), "dvc repro"):
         Backbone.load(path)
 
 

@@ -89,8 +89,21 @@ def test_folds_are_by_artist_where_the_split_is(apart):
     assert (len(found), all(together)) == (64, apart)
 
 
+@pytest.mark.parametrize("by_artist", [False, True])
+def test_classes_of_fewer_pictures_than_folds_are_never_held_out(by_artist):
+    labels = [*LABELS, ("rare",), ("rare", "a"), ("rare",)]
+    artists = [str(i % 30) for i in range(len(labels))] if by_artist else None
+    found = assign_folds(labels, artists, folds=6, seed=0)  # of c there are 5
+    small = np.array([bool({"c", "rare"} & set(row)) for row in labels])
+    assert (found[small] == -1).all()
+    assert set(found[~small]) == set(range(6))
+    others = [row for row, left in zip(labels, small, strict=True) if not left]
+    theirs = None if artists is None else np.array(artists)[~small].tolist()
+    np.testing.assert_array_equal(found[~small], assign_folds(others, theirs, folds=6, seed=0))
+
+
 def test_more_folds_than_pictures_or_artists(refused):
-    with refused("folds is 6", "class 'c' has 5 training pictures", "at most 5"):
-        assign_folds(LABELS, None, folds=6, seed=0)
+    with refused("folds is 72", "the largest class, 'a', has 51 training pictures"):
+        assign_folds(LABELS, None, folds=72, seed=0)
     with refused("folds is 3", "by 2 artists"):
         assign_folds(LABELS, ["x", *["y"] * (len(LABELS) - 1)], folds=3, seed=0)

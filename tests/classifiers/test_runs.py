@@ -28,6 +28,7 @@ from pipeline.classifiers.runs import (
     normalization,
     train,
 )
+from pipeline.core.files import read_json, write_checked_json
 
 COMMON = {
     "input": "components",
@@ -283,10 +284,10 @@ def test_damaged_files(network, tmp_path, refused, damage):
     elif damage == "empty json":
         beside.write_text("{}")
     else:
-        stored = json.loads(beside.read_text("utf-8"))
+        stored = read_json(beside)
         stored["run"] |= {"kind": "svm"} if damage == "other kind" else {"hidden": [9, 9]}
-        beside.write_text(json.dumps(stored))
-    with refused(str(path), "cannot be loaded", "dvc repro"):
+        write_checked_json(beside, stored)
+    with refused(str(path.with_suffix("")), "dvc repro"):
         load_run(path)
 
 

@@ -154,7 +154,6 @@ def test_a_frozen_trunk_with_a_new_head_and_its_last_layers(project):
             ["cnns.lenet: architecture.weights is 'none.pth'", "packaged"],
         ),
         ({"device": "cuda:3"}, ["cuda:3", "use auto or cpu"]),
-        ({"batch_size": 1000}, ["batch_size is 1000", "lower it"]),
         ({"learning_rate": 1e30, "optimizer": "sgd"}, ["not a number in epoch", "lower"]),
         ({"optimizer": "lion"}, ["cnns.lenet.optimizer", "'lion'", "sgd"]),
         ({"schedule": {"kind": "steps"}}, ["cnns.lenet.schedule", "at"]),

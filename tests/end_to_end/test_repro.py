@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from project import ROOT, stages_run
+from ruamel.yaml import YAML
 
 from pipeline.artifacts.predictions import read_predictions
 
@@ -165,6 +167,27 @@ def test_untrained_resnet50_runs_offline_and_the_page_says_so(project):
     assert "The features are untrained." in page
     made_with_weights = project.run("git", "show", "HEAD:reports/metrics.json")
     assert json.loads(made_with_weights).keys() == {*RUNS}
+
+
+def test_few_pictures_run_through_and_the_page_says_what_was_not_possible(project, picture):
+    """The default's values where they are others here; 60 pictures, of one class a single one."""
+    sizes = {"one": 1, "two": 2, "three": 3, "a": 9, "b": 12, "c": 14, "d": 19}
+    for name, count in sizes.items():
+        for number in range(count):
+            path = project.folder / f"data/raw/{name}/{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture(len(name) * 100 + ord(name[0]) * 1000 + number))
+    default = YAML(typ="safe").load(ROOT / "params.yaml")
+    project.set(
+        **{"ingest.source": {"kind": "folder"}, "pca": default["pca"]},
+        **{f"classifiers.{run}.folds": 5 for run in CLASSIFIERS},
+        **{f"cnns.{run}.batch_size": 64 for run in CNNS},
+    )
+    output = project.run("dvc", "repro")
+    assert re.search(r": (\d+) train, .*pca: \1 components", output, re.DOTALL)
+    assert "5 folds" in output
+    page = (project.folder / "reports/index.html").read_text("utf-8")
+    assert re.search(r"snn never held out \d+ pictures, of classes with fewer pictures than", page)
 
 
 def test_runs_on_pixels_their_stack_and_none_of_the_rest(project):

@@ -54,6 +54,13 @@ def test_features_go_through(painted, opened):
     np.testing.assert_array_equal(found, painted[1].astype(np.float32))
 
 
+def test_auto_is_as_many_components_as_there_can_be(opened, monkeypatch):
+    assert len(fit(*opened, params("auto"), ALONE).components.components) == 40
+    assert len(fit(*opened, params("auto", sample=20), ALONE).components.components) == 20
+    monkeypatch.setattr("pipeline.pca.projection.AUTO_COMPONENTS", 7)
+    assert len(fit(*opened, params("auto"), ALONE).components.components) == 7
+
+
 @pytest.mark.parametrize(
     ("components", "options", "parts"),
     [

@@ -49,5 +49,5 @@ def test_a_damaged_file(tmp_path, refused):
     stack = fitted()
     stack.save(tmp_path / "stack.safetensors")
     (tmp_path / "stack.json").write_text("{}")
-    with refused("stack.safetensors", "cannot be loaded"):
+    with refused("stack.json is damaged", "dvc repro"):
         Stack.load(tmp_path / "stack.safetensors")

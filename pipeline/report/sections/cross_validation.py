@@ -9,12 +9,17 @@ from pipeline.report.section import Section
 
 def section(experiment: Experiment) -> Section | None:
     """None without a run that has folds."""
-    folds = read_table(FOLDS)  # columns run, metric, mean, sd, folds
+    folds = read_table(FOLDS)
     if folds.empty:
         return None
     return Section(
         {
             "counts": dict(folds[["run", "folds"]].itertuples(index=False)),
+            "never_held_out": {
+                run: experiment.counts["train"] - pictures
+                for run, pictures in folds[["run", "pictures"]].itertuples(index=False)
+                if pictures < experiment.counts["train"]
+            },
             "folds": folds.pivot(index="run", columns="metric", values=["mean", "sd"]),
         }
     )
