@@ -57,9 +57,11 @@ def cnn(name: str, params: CnnRun) -> str | None:
     for repeat in repeats:
         repeat.checkpoint.remove()
     accuracy = read_predictions(predictions, split="validation").hits.mean()
+    trunk = repeats[0].network.trunk
     return (
         f"cnn {name}: validation accuracy {accuracy:.3f}; {count:,} parameters, "
         f"{counted(params.repeats, 'training')}, {np.mean(seconds):.1f} s each"
+        + (f"; {trunk.name} (trained on: {trunk.trained_on})" if trunk else "")
     )
 
 

@@ -57,10 +57,11 @@ class TransferNetwork(nn.Module):
 
 @dataclass(frozen=True)
 class Trunk:
-    """What is known of a transfer's trunk: timm's name, input side, width of its pooled output,
-    mean and deviation of RGB in 0..1."""
+    """What is known of a transfer's trunk: timm's name, what it was trained on, input side, width
+    of its pooled output, mean and deviation of RGB in 0..1."""
 
     name: str
+    trained_on: str
     size: int
     width: int
     mean: tuple[float, float, float]
@@ -84,7 +85,10 @@ def make_trunk(transfer: Transfer, pretrained_dir: Path, seed: int) -> tuple[Tru
             f"architecture.size is {size}: {recipe.name} cannot take it "
             f"({str(error).splitlines()[0]}); leave it out for its own, {recipe.input_size}"
         ) from None
-    facts = Trunk(recipe.name, size, pooled.shape[1], recipe.mean, recipe.std, recipe.digest)
+    facts = Trunk(
+        recipe.name, recipe.trained_on, size, pooled.shape[1], recipe.mean, recipe.std,
+        recipe.digest,
+    )  # fmt: skip
     return facts, backbone.trunk
 
 

@@ -128,7 +128,8 @@ def test_a_frozen_trunk_with_a_new_head_and_its_last_layers(project):
             "cnns.lenet.epochs": 1,
         }
     )  # fmt: skip
-    project.run(*project.command("cnn@lenet"))
+    said = project.run(*project.command("cnn@lenet"))
+    assert "tf_efficientnet_lite0 (trained on: ImageNet-1k (packaged EfficientNet-Lite0))" in said
     history = pd.read_csv(project.folder / "reports/history/lenet.csv")
     assert history["epoch"].tolist() == [1, 2]
     packaged = safetensors.numpy.load_file(project.folder / "models/backbone.safetensors")
