@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -33,7 +35,7 @@ from pipeline.cnns.trained import TrainedNetwork
 from pipeline.command import run
 from pipeline.compute.parallel import ordered_map
 from pipeline.compute.pictures import PictureError
-from pipeline.core.console import counted
+from pipeline.core.console import counted, on_one_line
 from pipeline.core.errors import UserError
 from pipeline.core.files import replacing, visible_files
 from pipeline.features.extraction import Execution, Extractor
@@ -42,6 +44,7 @@ from pipeline.pixels.decoding import decode_pixels
 from pipeline.stacks.stacking import Stack
 
 BATCH = 32  # pictures that are read at a time
+MAX_BYTES = 2**30  # of a file, as of one in an archive
 PER_GROUP = 1024  # pictures in a row group of --output
 SHOWN = 3  # classes per picture in the table
 
@@ -50,7 +53,7 @@ SHOWN = 3  # classes per picture in the table
 class Prediction:
     """One picture: the probability of each class, or why it could not be read."""
 
-    path: str
+    path: str  # bytes that are no UTF-8 are escaped
     probabilities: dict[str, float]
     error: str | None = None
 
@@ -166,15 +169,16 @@ class Predictor:
             prepared = [arrays for arrays in read if not isinstance(arrays, str)]
             scores: Iterator[NDArray[np.float32]] = iter(self._scores(prepared) if prepared else ())
             for path, result in zip(batch, read, strict=True):
+                name = os.fsencode(path).decode("utf-8", "backslashreplace")
                 if isinstance(result, str):
-                    yield Prediction(str(path), {}, result)
+                    yield Prediction(name, {}, result)
                 else:
                     values = zip(self.classes, next(scores), strict=True)
-                    yield Prediction(str(path), {name: round(float(p), 4) for name, p in values})
+                    yield Prediction(name, {label: round(float(p), 4) for label, p in values})
 
     def _read(self, path: Path) -> dict[str, NDArray[np.uint8]] | str:
         try:
-            data = path.read_bytes()
+            data = read_file(path)
             return {kind: source.prepare(data) for kind, source in self.sources.items()}
         except PictureError as error:
             return str(error)
@@ -188,6 +192,36 @@ class Predictor:
         }
         scores = [run.scores(vectors[kind]) for kind, run in self.members]
         return self.stack.scores(scores) if self.stack else scores[0]
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file. Errors: `OSError`; `PictureError` for what is none or too large."""
+    facts = path.stat()
+    if not stat.S_ISREG(facts.st_mode):
+        raise PictureError("is a pipe, a device or the like, not a file")
+    if facts.st_size > MAX_BYTES:
+        raise PictureError(f"has {facts.st_size} bytes, more than {MAX_BYTES}")
+    with path.open("rb") as file:
+        return file.read(facts.st_size)
+
+
+def local(text: str) -> Path:
+    """A path that was given. Errors: `UserError` for an address."""
+    if "://" in text and not Path(text).exists():
+        raise UserError(f"{text} is an address: fetch what is there and give the files")
+    return Path(text)
+
+
+def best(metrics: Path) -> str:
+    """The run that was best on validation. Errors: `UserError`."""
+    try:
+        return best_run(read_metrics(metrics))
+    except UserError as error:
+        raise UserError(f"{error}, or give --run") from None
+    except (AttributeError, TypeError, ValueError):  # JSON of another form
+        raise UserError(
+            f"{metrics} gives no validation accuracies: run `dvc repro`, or give --run"
+        ) from None
 
 
 def find_files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -205,7 +239,7 @@ def print_table(predictions: Iterable[Prediction]) -> None:
     """A line per picture as it comes: its path and the most probable classes."""
     for prediction in predictions:
         cells = (f"{name} {p:.3f}" for name, p in prediction.ranked()[:SHOWN])
-        print(prediction.path, *cells, sep="\t", flush=True)
+        print(on_one_line(prediction.path), *cells, sep="\t", flush=True)
 
 
 def print_json(predictions: Iterable[Prediction]) -> None:
@@ -239,31 +273,34 @@ def predicted(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
             count += 1
             yield prediction
         else:
-            print(f"skipped {prediction.path}: {prediction.error}", file=sys.stderr)
+            print(f"skipped {on_one_line(prediction.path)}: {prediction.error}", file=sys.stderr)
     if not count:
         raise UserError("no picture could be read: give JPEG, PNG or other picture files")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=__doc__)
-    parser.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE_OR_FOLDER")
+    parser.add_argument("pictures", nargs="+", type=local, metavar="PICTURE_OR_FOLDER")
     parser.add_argument("--run", help="name in params.yaml (its first repeat); default: the best")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="all classes, as JSON")
-    form.add_argument("--output", type=Path, help="all classes, into this .parquet file")
-    parser.add_argument("--models", type=Path, default=FOLDER, help=f"default: {FOLDER}")
-    parser.add_argument("--metrics", type=Path, default=METRICS)
+    form.add_argument("--output", type=local, help="all classes, into this .parquet file")
+    parser.add_argument("--models", type=local, default=FOLDER, help=f"default: {FOLDER}")
+    parser.add_argument("--metrics", type=local, default=METRICS)
     arguments = parser.parse_args()
-    if arguments.output and (arguments.output.suffix != ".parquet" or arguments.output.is_dir()):
-        raise UserError(f"--output is {arguments.output}: give a file that ends in .parquet")
+    output = arguments.output
+    if output and (output.suffix != ".parquet" or output.is_dir()):
+        raise UserError(f"--output is {output}: give a file that ends in .parquet")
+    if output and (file := next(filter(Path.is_file, output.parents), None)):
+        raise UserError(f"--output is {output}, but {file} is a file: give a path in a folder")
     files = list(find_files(arguments.pictures))
     name = arguments.run
     if not name:
-        name = best_run(read_metrics(arguments.metrics))
+        name = best(arguments.metrics)
         print(f"by {name}, the best on validation", file=sys.stderr)
     predictions = predicted(Predictor(arguments.models, name).predict(files))
-    if arguments.output:
-        write_parquet(predictions, arguments.output)
+    if output:
+        write_parquet(predictions, output)
     elif arguments.json:
         print_json(predictions)
     else:

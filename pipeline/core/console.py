@@ -18,6 +18,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def on_one_line(text: str) -> str:
+    """`text` with what is not printed, such as ends of lines, escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def progress(
     items: Iterable[T],
     *,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -68,9 +70,75 @@ def test_table_and_json_tell_the_same(predict, pictures):
     assert (path, first) == (one, f"{ranked[0][0]} {ranked[0][1]:.3f}")
 
 
+def test_what_is_no_file_is_skipped(predict, pictures, tmp_path):
+    folder = tmp_path / "new"
+    folder.mkdir()
+    shutil.copy(sorted(pictures.glob("[0-9a-f]*.jpg"))[0], folder / "a.jpg")
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "zeros.jpg").symlink_to("/dev/zero")
+    (folder / "nowhere.jpg").symlink_to("missing")
+    with (folder / "large.jpg").open("wb") as file:
+        file.truncate(2**30 + 1)
+    out, err = predict("--run", "adam", str(folder), "/dev/zero", "/dev/null")
+    assert [line.split("\t")[0] for line in out.splitlines()] == [str(folder / "a.jpg")]
+    for name, reason in [
+        (folder / "pipe.jpg", "is a pipe, a device or the like, not a file"),
+        (folder / "zeros.jpg", "is a pipe, a device or the like, not a file"),
+        (folder / "nowhere.jpg", "No such file or directory"),
+        (folder / "large.jpg", "has 1073741825 bytes, more than 1073741824"),
+        ("/dev/zero", "is a pipe, a device or the like, not a file"),
+        ("/dev/null", "is a pipe, a device or the like, not a file"),
+    ]:
+        assert f"skipped {name}: {reason}\n" in err
+
+
+def test_names_of_files_that_cannot_be_printed(predict, pictures, tmp_path):
+    """What is no UTF-8 is escaped everywhere, what would break a line in lines."""
+    folder = tmp_path / "new"
+    folder.mkdir()
+    names = [b"caf\xe9.jpg", b"two\nlines.jpg", "単.jpg".encode()]
+    for name in names:
+        path = os.fsencode(folder) + b"/" + name
+        shutil.copy(sorted(pictures.glob("[0-9a-f]*.jpg"))[0], path)
+    shutil.copy(pictures / "broken.jpg", os.fsencode(folder) + b"/a\xff.jpg")
+    escaped = {str(folder / name) for name in (r"caf\xe9.jpg", "two\nlines.jpg", "単.jpg")}
+    output = tmp_path / "new.parquet"
+    _, err = predict("--run", "adam", "--output", str(output), str(folder))
+    assert set(pq.read_table(output)["path"].to_pylist()) == escaped
+    assert f"skipped {folder}/a\\xff.jpg: cannot be decoded" in err
+    found = json.loads(predict("--run", "adam", "--json", str(folder))[0])
+    assert {row["path"] for row in found} == escaped
+    table = predict("--run", "adam", str(folder))[0].splitlines()
+    shown = {line.split("\t")[0] for line in table}
+    assert shown == {name.replace("\n", "\\n") for name in escaped}
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "{}", "3", "null", '{"adam": 0.5}', '{"adam": {}}', '{"adam": {"accuracy": 1}}',
+     '{"adam": {"accuracy": null}}', "", "{"],
+)  # fmt: skip
+def test_metrics_of_another_form(predict, pictures, tmp_path, content):
+    metrics = tmp_path / "metrics.json"
+    metrics.write_text(content)
+    one = str(sorted(pictures.glob("[0-9a-f]*.jpg"))[0])
+    _, err = predict("--metrics", str(metrics), one, status=2)
+    assert err.startswith(f"error: {metrics} ")
+    assert err.count("\n") == 1
+    assert err.endswith("or give --run\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
+        (["https://example.org//a.jpg"], ["https://example.org//a.jpg is an address", "fetch"]),
+        (["s3://mine/pictures"], ["s3://mine/pictures is an address"]),
+        (["--output", "s3://a/b.parquet", "broken.jpg"], ["s3://a/b.parquet is an address"]),
+        (
+            ["--output", "params.yaml/a.parquet", "broken.jpg"],
+            ["--output is params.yaml/a.parquet, but params.yaml is a file"],
+        ),
+        (["--metrics", "missing.json", "broken.jpg"], ["missing.json is missing", "--run"]),
         (
             ["--run", "nobody", "broken.jpg"],
             ["'nobody'", "adam, boosted, lenet, logistic, small_cnn, snn, stacked"],
