@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -18,9 +19,12 @@ MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, 
 def run(main: Callable[[], None]) -> None:
     """Call `main`; a `UserError` becomes one line on stderr and exit status 2.
 
+    Letters that standard output has none of, as on a console of Windows, are escaped.
     An interrupt, a polite kill or a closed terminal ends it after its temporary files are removed,
     with the status that shells expect of them.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # as it always is but for tests
+        sys.stdout.reconfigure(errors="backslashreplace")
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), lambda number, _: sys.exit(128 + number))

@@ -17,6 +17,7 @@ from pipeline.classifiers.params import ClassifierRun
 from pipeline.cnns.params import CnnRun
 from pipeline.command import run
 from pipeline.comparisons.params import Comparison
+from pipeline.core.console import takes_all_letters
 from pipeline.core.errors import UserError
 from pipeline.core.schema import RunName, Strict, in_words, matching
 from pipeline.evaluate.params import Evaluate
@@ -190,6 +191,7 @@ def main() -> None:
     """Check the file named as the only argument (default: params.yaml) and print what it says."""
     params = load_params(Path(sys.argv[1]) if len(sys.argv) > 1 else PARAMS_FILE)
     writer = YAML()
+    writer.allow_unicode = takes_all_letters()
     writer.indent(mapping=2, sequence=4, offset=2)
     writer.dump(params.model_dump(mode="json", exclude_none=True), sys.stdout)
 

@@ -35,7 +35,7 @@ from pipeline.cnns.trained import TrainedNetwork
 from pipeline.command import run
 from pipeline.compute.parallel import ordered_map
 from pipeline.compute.pictures import PictureError
-from pipeline.core.console import counted, on_one_line
+from pipeline.core.console import counted, on_one_line, takes_all_letters
 from pipeline.core.errors import UserError
 from pipeline.core.files import replacing, visible_files
 from pipeline.features.extraction import Execution, Extractor
@@ -245,7 +245,7 @@ def print_table(predictions: Iterable[Prediction]) -> None:
 def print_json(predictions: Iterable[Prediction]) -> None:
     """A list with an object per picture, all classes, most probable first."""
     rows = [{"path": p.path, "probabilities": dict(p.ranked())} for p in predictions]
-    print(json.dumps(rows, indent=2, ensure_ascii=False))
+    print(json.dumps(rows, indent=2, ensure_ascii=not takes_all_letters()))
 
 
 def write_parquet(predictions: Iterable[Prediction], path: Path) -> None:

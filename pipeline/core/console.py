@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,11 @@ def counted(number: int, noun: str) -> str:
 def on_one_line(text: str) -> str:
     """`text` with what is not printed, such as ends of lines, escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def takes_all_letters() -> bool:
+    """Whether standard output can show every letter."""
+    return codecs.lookup(sys.stdout.encoding).name.startswith("utf")
 
 
 def progress(
