@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -15,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.classifiers.estimator import Classifier, Samples
 from pipeline.compute.parallel import FORKS, cores
-from pipeline.measure.accuracy import Epoch, hit_at_1
+from pipeline.measure.accuracy import Epoch, diverged, hit_at_1
 from pipeline.nn.layers import Array
 from pipeline.nn.losses import Loss
 from pipeline.nn.network import Network, minibatches, perceptron, train_epoch
@@ -131,10 +130,11 @@ class NetworkClassifier(Classifier):
     ) -> Epoch:
         """Add a row to `history_`; `scores` (N, C) are parallel to `samples`."""
         epoch = len(self.history_) + 1
-        if not (math.isfinite(loss) and all(np.isfinite(s).all() for s in scores)):
+        losses = [*(row.loss for row in self.history_ if row.member == member), loss]
+        if diverged(losses) or not all(np.isfinite(s).all() for s in scores):
             raise FloatingPointError(
-                f"training diverged in epoch {epoch}, learning_rate {self.learning_rate!r}: "
-                "lower learning_rate, standardize the features or set clip"
+                f"training diverged in epoch {epoch}, learning_rate {self.learning_rate!r}, "
+                f"its loss is {loss:.3g}: lower learning_rate, normalize the inputs or set clip"
             )
         hits = [hit_at_1(s, data.targets) for s, data in zip(scores, samples, strict=True)]
         row = Epoch(epoch, loss, hits[0], hits[1] if len(hits) == 2 else None, member)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
@@ -23,7 +22,7 @@ from pipeline.cnns.optimization import class_weights, load_optimizer, optimizer_
 from pipeline.cnns.params import CnnRun
 from pipeline.cnns.transfer import TransferNetwork
 from pipeline.compute.distributed import World
-from pipeline.measure.accuracy import Epoch, hit_at_1
+from pipeline.measure.accuracy import Epoch, diverged, hit_at_1
 
 EVALUATED = 64  # pictures per forward pass in evaluation: more are no faster on a CPU
 
@@ -108,7 +107,7 @@ class Trainer:
     ) -> Iterator[Epoch]:
         """Train, yielding each epoch after its checkpoint is written, from the last one there is.
 
-        Raises `FloatingPointError` when the loss or a score is no finite number.
+        Raises `FloatingPointError` when it diverges or a score is no finite number.
         """
         self._data = _Data(training, self.device)
         self._weights = class_weights(training.targets).to(self.device)
@@ -166,10 +165,12 @@ class Trainer:
                 torch.cuda.synchronize(self.device)
             self.progress.seconds.append(perf_counter() - began)
             scores = self.scores(validation)
-            if not (math.isfinite(loss) and np.isfinite(scores).all()):
+            losses = [*(row.loss for row in self.progress.history), loss]
+            if diverged(losses) or not np.isfinite(scores).all():
                 raise FloatingPointError(
-                    f"the loss is not a number in epoch {epoch + 1}, learning_rate "
-                    f"{optimizer.param_groups[0]['lr']:.3g}: lower learning_rate or add a warmup"
+                    f"training diverged in epoch {epoch + 1}, learning_rate "
+                    f"{optimizer.param_groups[0]['lr']:.3g}, its loss is {loss:.3g}: "
+                    "lower learning_rate or add a warmup"
                 )
             row = Epoch(epoch + 1, loss, accuracy, hit_at_1(scores, validation.targets))
             self._keep(row)

@@ -1,12 +1,16 @@
-"""Accuracy, which is hit@1, and the row of a training that holds it."""
+"""Accuracy, which is hit@1, the row of a training that holds it, and when a training diverged."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+RUNAWAY = 1000.0  # times the first epoch's loss, or 1 if that is less
 
 
 def hits(scores: NDArray[np.floating[Any]], targets: NDArray[Any]) -> NDArray[np.bool_]:
@@ -34,3 +38,13 @@ class Epoch:
     accuracy: float
     validation_accuracy: float | None  # None without validation data
     member: int = 1
+
+
+def diverged(losses: Sequence[float]) -> bool:
+    """Whether a training has left every bound in the last of its epochs, which had these losses.
+
+    That is no finite number then, or in absolute value more than RUNAWAY times the first: a loss
+    may fall without end too, as the cross-entropy of targets outside [0, 1] has no lower bound.
+    """
+    bound = RUNAWAY * max(1.0, abs(losses[0]))
+    return not math.isfinite(losses[-1]) or abs(losses[-1]) > bound

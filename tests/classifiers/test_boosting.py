@@ -91,6 +91,20 @@ def test_one_large_residual_keeps_training_going(tagged):
     assert len(BoostedClassifier(**settings).fit(X, Y).members_) == 2
 
 
+def test_losses_of_residuals_may_be_negative(tagged):
+    """The cross-entropy of a negative target falls with the logit, without end."""
+    X, Y = tagged
+    boosted = BoostedClassifier(**SETTINGS | {"epochs": 60}, members=3, random_state=0).fit(X, Y)
+    assert min(row.loss for row in boosted.history_) < 0
+
+
+def test_a_loss_that_falls_without_end_has_diverged(tagged):
+    X, Y = tagged
+    settings = SETTINGS | {"hidden": (16, 16), "epochs": 200, "learning_rate": 1.0}
+    with pytest.raises(FloatingPointError, match=r"diverged in epoch \d+.*its loss is -.*: lower"):
+        BoostedClassifier(**settings, members=3, random_state=0).fit(30 * X, Y)
+
+
 def test_history_counts_on_through_the_members(tagged):
     X, Y = tagged
     rows = BoostedClassifier(**SETTINGS, members=2, random_state=0).fit(X, Y).history_

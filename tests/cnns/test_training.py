@@ -261,10 +261,23 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_checkpoint(checkpoint
     next(epochs)
     with torch.no_grad():
         made.network[0].weight.fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match=r"not a number in epoch 2, learning_rate 0.05"):
+    with pytest.raises(
+        FloatingPointError, match=r"diverged in epoch 2, learning_rate 0.05, its loss is nan"
+    ):
         next(epochs)
     _, stored = checkpoint.load()
     assert len(stored["history"]) == 1
+
+
+def test_a_loss_that_runs_away_stops(checkpoint):
+    made = trainer(options(epochs=5))
+    epochs = made.fit(pictures(50, seed=1), pictures(20, seed=2), checkpoint=checkpoint)
+    next(epochs)
+    with torch.no_grad():
+        for parameter in made.network.parameters():
+            parameter.mul_(1e8)
+    with pytest.raises(FloatingPointError, match=r"diverged in epoch 2, .*its loss is \d"):
+        next(epochs)
 
 
 def test_phases_train_their_own_parameters(checkpoint):

@@ -155,7 +155,7 @@ def test_a_frozen_trunk_with_a_new_head_and_its_last_layers(project):
             ["cnns.lenet: architecture.weights is 'none.pth'", "packaged"],
         ),
         ({"device": "cuda:3"}, ["cuda:3", "use auto or cpu"]),
-        ({"learning_rate": 1e30, "optimizer": "sgd"}, ["not a number in epoch", "lower"]),
+        ({"learning_rate": 1e30, "optimizer": "sgd"}, ["training diverged in epoch", "lower"]),
         ({"optimizer": "lion"}, ["cnns.lenet.optimizer", "'lion'", "sgd"]),
         ({"schedule": {"kind": "steps"}}, ["cnns.lenet.schedule", "at"]),
         ({"augment": {"blur": 1}}, ["cnns.lenet.augment.blur", "crop"]),

@@ -1,8 +1,11 @@
-"""Hits, by hand."""
+"""Hits, by hand, and what counts as diverged."""
+
+import math
 
 import numpy as np
+import pytest
 
-from pipeline.measure.accuracy import hit_at_1, hits
+from pipeline.measure.accuracy import diverged, hit_at_1, hits
 
 # Right, right, a for b, b for c; and three pictures of which two have two classes.
 EXCLUSIVE = np.array([[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]], np.int8)
@@ -18,3 +21,25 @@ def test_hits():
 
 def test_hit_at_1():
     assert hit_at_1(TAGGED_SCORES[0], TAGGED) == hits(TAGGED_SCORES, TAGGED)[0].mean()
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([2.0], False),
+        ([2.0, 1999.0], False),
+        ([2.0, 2001.0], True),
+        ([2.0, -1999.0], False),
+        ([2.0, -2001.0], True),
+        ([-0.5, -999.0], False),
+        ([1e-9, 999.0], False),  # a spike after an epoch that was almost perfect
+        ([1e-9, 1001.0], True),
+        ([1e6, 1e8], False),
+        ([1e6, 1.0], False),
+        ([math.nan], True),
+        ([math.inf], True),
+        ([2.0, -math.inf], True),
+    ],
+)
+def test_diverged(losses, expected):
+    assert diverged(losses) is expected

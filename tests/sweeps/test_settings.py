@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.artifacts.sweeps import COLUMNS
 from pipeline.classifiers.inputs import Inputs
-from pipeline.classifiers.params import KnnRun, SnnRun
+from pipeline.classifiers.params import BoostedRun, KnnRun, SnnRun
 from pipeline.sweeps.params import Sweep
 from pipeline.sweeps.settings import train_settings, written
 
@@ -55,6 +55,18 @@ def test_settings_seeds_and_divergence(inputs):
     assert [taken is None for taken in seconds] == [False] * 4 + [True] * 4
     again, _ = train_settings(entry.settings(BASE), inputs, name="rates")
     assert table.equals(again)
+
+
+@pytest.mark.slow(reason="many trainings")
+def test_a_loss_that_runs_away_is_recorded(inputs):
+    """It is finite, and so are the scores."""
+    base = BoostedRun(
+        **BASE.model_dump(exclude={"kind", "epochs", "clip"}), kind="boosted", members=3,
+        rule="residual_average", tolerance=0.0, shrinkage=1.0, init="he", epochs=100, clip=0.5,
+    )  # fmt: skip
+    entry = Sweep(base="boosted", vary={"learning_rate": [0.001, 3.0]})
+    table, _ = train_settings(entry.settings(base), inputs, name="rates")
+    assert list(table["diverged"]) == [False] * 2 + [True] * 2
 
 
 def test_one_parameter_needs_no_name():
