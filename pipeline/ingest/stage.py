@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipeline.ingest.params import Ingest
 from pipeline.ingest.screening import Accepted, Screening
 from pipeline.ingest.selection import required_classes, select
 from pipeline.ingest.sources.opening import open_source
+from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.splitting import artists_apart, split_pictures
 from pipeline.ingest.spool import Spool
 
@@ -33,7 +34,8 @@ def ingest(params: Ingest) -> str:
         shortest_side=0 if params.select.shortest_side == "none" else params.select.shortest_side,
         hashes=params.audit.near_duplicates != "none",
     )
-    pictures = open_source(params.source, Path(params.input))
+    notes: list[str] = []
+    pictures = _pictures(open_source(params.source, Path(params.input)), notes)
     with Spool(images.PATH.with_name(f".{images.PATH.name}.screened")) as spool:
         for image_id, data in screening.screen(progress(pictures, what="pictures")):
             spool.put(image_id, data)
@@ -55,7 +57,16 @@ def ingest(params: Ingest) -> str:
             artists_apart=artists_apart(artists, splits),
         )
         write_shards(images.PATH, schema, _rows(chosen, splits, spool, schema))
-    return _summary(audit)
+    return "\n".join([*(f"ingest: {note}" for note in notes), _summary(audit)])
+
+
+def _pictures(found: Iterable[Picture | str], notes: list[str]) -> Iterator[Picture]:
+    """The pictures; what else the source says goes to `notes`."""
+    for item in found:
+        if isinstance(item, str):
+            notes.append(item)
+        else:
+            yield item
 
 
 def _rows(

@@ -12,16 +12,6 @@ from pipeline.ingest.sources.params import DescribedSource
 from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.sources.tree import one_form, text
 
-# The names of the splits, as folders above the classes or as cells of a table.
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-
 
 def check_columns(wanted: Collection[str | None], there: Collection[str], *, where: str) -> None:
     """Errors: `UserError` for a wanted column that is not there; None is not wanted."""
@@ -60,20 +50,6 @@ def to_labels(cell: object, separator: str | None) -> tuple[str, ...]:
         parts = [] if cell is None or cell != cell else [str(cell)]  # NaN is nothing
     stripped = (one_form(part).strip() for part in parts)
     return tuple(dict.fromkeys(part for part in stripped if part))
-
-
-def to_split(cell: object, *, where: str) -> str | None:
-    """The split that a cell names; None for an empty one. Errors: `UserError`."""
-    names = to_labels(cell, None)
-    if not names:
-        return None
-    split = SPLIT_NAMES.get(names[0].lower())
-    if split is None or len(names) > 1:
-        raise UserError(
-            f"{where} is in the split {', '.join(names)!r}: allowed: "
-            f"{', '.join(SPLIT_NAMES)}, nothing"
-        )
-    return split
 
 
 def with_image(picture: Picture, cell: object) -> Picture:

@@ -10,12 +10,13 @@ from typing import Any
 from huggingface_hub import constants
 
 from pipeline.core.errors import UserError
-from pipeline.ingest.sources.columns import SPLIT_NAMES, check_columns, describe, with_image
-from pipeline.ingest.sources.params import HuggingFaceSource
+from pipeline.ingest.sources.columns import check_columns, describe, with_image
+from pipeline.ingest.sources.params import HuggingFaceSource, SplitName
+from pipeline.ingest.sources.parts import parts_of, spoken
 from pipeline.ingest.sources.picture import Picture
 
 
-def huggingface_pictures(params: HuggingFaceSource, root: Path) -> Iterator[Picture]:
+def huggingface_pictures(params: HuggingFaceSource, root: Path) -> Iterator[Picture | str]:
     """The pictures of each split, in the set's order, their bytes as they are stored.
 
     A set of the hub is downloaded once, to the library's own cache; a local folder (Parquet, or
@@ -30,7 +31,9 @@ def huggingface_pictures(params: HuggingFaceSource, root: Path) -> Iterator[Pict
     where = params.name or str(folder)
     try:
         opened, folders = _open(params, folder)
-        for name, split in sorted(_splits(params, sorted(opened), where).items()):
+        splits = _splits(params, sorted(opened), where)
+        yield from spoken({name: split for name, split in splits.items() if split is not None})
+        for name, split in sorted(splits.items()):
             yield from _pictures(params, opened[name], name, split, folders)
     except UserError:
         raise
@@ -64,22 +67,15 @@ def _open(params: HuggingFaceSource, folder: Path) -> tuple[Mapping[str, Any], l
     return parts, folders
 
 
-def _splits(params: HuggingFaceSource, there: list[str], where: str) -> Mapping[str, str | None]:
+def _splits(
+    params: HuggingFaceSource, there: list[str], where: str
+) -> Mapping[str, SplitName | None]:
     """The set's name of a split -> ours; a single one, which the library calls "train" where none
     is given, prescribes nothing.
     """
-    if params.splits is not None:
-        if absent := [name for name in params.splits if name not in there]:
-            raise UserError(f"{where} has no split {absent[0]!r}; it has: {', '.join(there)}")
-        return params.splits
-    if len(there) == 1:
-        return {there[0]: None}
-    if strange := [name for name in there if name.lower() not in SPLIT_NAMES]:
-        raise UserError(
-            f"{where} has a split {strange[0]!r}: say what is what, and leave out what is not "
-            f"wanted, as in `source.splits: {{{there[0]}: train}}`; it has: {', '.join(there)}"
-        )
-    return {name: SPLIT_NAMES[name.lower()] for name in there}
+    if params.splits == "none" or (params.splits == "auto" and len(there) == 1):
+        return dict.fromkeys(there)
+    return parts_of(there, params.splits, where=where, what="split")
 
 
 def _pictures(

@@ -10,7 +10,10 @@ from pipeline.ingest.sources.params import Source
 from pipeline.ingest.sources.picture import Picture
 
 
-def open_source(params: Source, folder: Path) -> Iterator[Picture]:
-    """The pictures, always in the same order; `folder` is `ingest.input`. Errors: `UserError`."""
-    pictures: Iterator[Picture] = dotted(params.reader)(params, folder)
+def open_source(params: Source, folder: Path) -> Iterator[Picture | str]:
+    """The pictures, always in the same order, between them what the summary says of the source.
+
+    folder: `ingest.input`. Errors: `UserError`.
+    """
+    pictures: Iterator[Picture | str] = dotted(params.reader)(params, folder)
     return pictures

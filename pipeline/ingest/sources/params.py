@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from pipeline.core.schema import Seed, Strict, matching
+from pipeline.core.schema import Auto, OffOr, Seed, Strict, matching
 
 
 def _inside(path: str) -> str:
@@ -32,6 +32,7 @@ def _expression(pattern: str) -> str:
 
 HubName = Annotated[str, matching(r"^\w[\w.-]*(/\w[\w.-]*)?$", "NAME or OWNER/NAME")]
 SplitName = Literal["train", "validation", "test"]
+Splits = Annotated[dict[str, SplitName], Field(min_length=1)]
 
 
 def _columns(names: Any) -> Any:
@@ -99,6 +100,8 @@ class FolderSource(Strict):
     """A zip or tar that holds the folders."""
     root: InsideInput = "."
     """Where the class folders are."""
+    splits: Splits | Auto | OffOr = "auto"
+    """The folder of a part of the split -> the part; found by their names; `none` are there."""
     artist: Annotated[str, AfterValidator(_expression)] | None = None
     """A regular expression: its one group, in the name of the file, is the artist."""
     labels: LabelTable | None = None
@@ -132,6 +135,14 @@ class TableSource(DescribedSource):
     """The column of paths, or of bytes."""
     split: str | None = None
     """The column of `train`, `validation`, `test` or nothing."""
+    splits: Splits | Auto = "auto"
+    """What that column says -> the part of the split; found by their names."""
+
+    @model_validator(mode="after")
+    def _split_of_a_column(self) -> TableSource:
+        if self.split is None and self.splits != "auto":
+            raise ValueError("splits says what a column's cells mean: give split, its name, too")
+        return self
 
 
 class TorchvisionSource(Strict):
@@ -164,8 +175,8 @@ class HuggingFaceSource(DescribedSource):
     """A folder of Parquet or pictures."""
     image: str
     """The column of the picture."""
-    splits: Annotated[dict[str, SplitName], Field(min_length=1)] | None = None
-    """The set's name of a split -> ours; what is not named is left out."""
+    splits: Splits | Auto | OffOr = "auto"
+    """The set's name of a split -> ours; found by their names; `none` are prescribed."""
 
     @model_validator(mode="after")
     def _one_place(self) -> HuggingFaceSource:

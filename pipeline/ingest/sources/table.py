@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline.core.console import counted
 from pipeline.core.errors import UserError
 from pipeline.ingest.sources.archives import open_tree
-from pipeline.ingest.sources.columns import check_columns, describe, to_split, with_image
-from pipeline.ingest.sources.params import TableSource
+from pipeline.ingest.sources.columns import check_columns, describe, to_labels, with_image
+from pipeline.ingest.sources.params import SplitName, TableSource
+from pipeline.ingest.sources.parts import parts_of, spoken
 from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.sources.tabular import Row, Table, open_table
 from pipeline.ingest.sources.tree import FolderTree, Tree, text
 
 
-def table_pictures(params: TableSource, root: Path) -> Iterator[Picture]:
+def table_pictures(params: TableSource, root: Path) -> Iterator[Picture | str]:
     """The pictures that the table lists: those with a path in the order of the paths, others as
     they stand. The table may lie in the archive or beside it.
 
@@ -37,30 +38,65 @@ def table_pictures(params: TableSource, root: Path) -> Iterator[Picture]:
             yield from _listed(params, table, wanted, tree)
 
 
-def _stored(params: TableSource, table: Table, wanted: list[str]) -> Iterator[Picture]:
+def _stored(params: TableSource, table: Table, wanted: list[str]) -> Iterator[Picture | str]:
+    parts = _parts(params, table)
+    yield from spoken(parts)
     rows = enumerate(table.rows(wanted))
-    pictures = [_describe(params, table, row, i, f"{params.file}/{i:05}") for i, row in rows]
+    pictures = [_describe(params, table, row, i, f"{params.file}/{i:05}", parts) for i, row in rows]
+    if left_out := pictures.count(None):
+        yield f"{counted(left_out, 'row')} of {table.where} left out by source.splits"
     for picture, row in zip(pictures, table.rows([params.image]), strict=True):
-        yield with_image(picture, row[params.image])
+        if picture is not None:
+            yield with_image(picture, row[params.image])
 
 
-def _listed(params: TableSource, table: Table, wanted: list[str], tree: Tree) -> Iterator[Picture]:
+def _listed(
+    params: TableSource, table: Table, wanted: list[str], tree: Tree
+) -> Iterator[Picture | str]:
     rows = list(table.rows([params.image, *wanted]))
     if not rows:
         raise UserError(f"{table.where} has no rows: it needs one for each picture")
+    parts = _parts(params, table)
+    yield from spoken(parts)
     paths = _paths(params, table, [str(row[params.image] or "") for row in rows], tree)
     described = [
-        (path, _describe(params, table, row, i, text(path)))
+        (path, picture)
         for i, (path, row) in enumerate(zip(paths, rows, strict=True))
+        if (picture := _describe(params, table, row, i, text(path), parts)) is not None
     ]
+    if left_out := len(rows) - len(described):
+        yield f"{counted(left_out, 'row')} of {table.where} left out by source.splits"
     for path, picture in sorted(described, key=lambda item: item[0].split("/")):
         yield replace(picture, data=tree.read(path))
 
 
-def _describe(params: TableSource, table: Table, row: Row, index: int, path: str) -> Picture:
+def _parts(params: TableSource, table: Table) -> Mapping[str, SplitName]:
+    """What the split column says -> the part of the split."""
+    if params.split is None:
+        return {}
+    names = {_name(row[params.split]) for row in table.rows([params.split])} - {""}
+    where = f"{params.split} in {table.where}"
+    return parts_of(names, params.splits, where=where, what="value") if names else {}
+
+
+def _name(cell: object) -> str:
+    return ", ".join(to_labels(cell, None))
+
+
+def _describe(
+    params: TableSource,
+    table: Table,
+    row: Row,
+    index: int,
+    path: str,
+    parts: Mapping[str, SplitName],
+) -> Picture | None:
+    """None for a picture of a part that `params.splits` does not name."""
+    name = _name(row[params.split]) if params.split is not None else ""
+    if name and name not in parts:
+        return None
     where = f"row {index + 1} of {table.where}"
-    split = to_split(row[params.split], where=where) if params.split is not None else None
-    return describe(row, params, path=path, where=where, split=split)
+    return describe(row, params, path=path, where=where, split=parts.get(name))
 
 
 def _paths(params: TableSource, table: Table, cells: list[str], tree: Tree) -> list[str]:

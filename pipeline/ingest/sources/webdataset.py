@@ -11,6 +11,7 @@ from pipeline.core.errors import UserError
 from pipeline.ingest.sources.archives import open_tree
 from pipeline.ingest.sources.columns import check_columns, describe
 from pipeline.ingest.sources.params import WebDatasetSource
+from pipeline.ingest.sources.parts import part_of
 from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.sources.tree import Tree, text
 
@@ -51,6 +52,13 @@ def _shards(params: WebDatasetSource, root: Path) -> dict[str, str | None]:
                 "each shard fit one"
             )
         shards |= dict.fromkeys(found, None if split == "all" else split)
+    parts = {part_of(name): name for name, split in sorted(shards.items()) if split is None}
+    if len(named := [name for part, name in parts.items() if part is not None]) > 1:
+        raise UserError(
+            f"source.shards: {named[0]!r} and {named[1]!r} are parts of a split by their names: "
+            "give each its pattern, as in `shards: {train: 'train-*.tar', test: 'test-*.tar'}`, or "
+            "all to train, from which the others are drawn then"
+        )
     return shards
 
 

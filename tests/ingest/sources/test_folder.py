@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.ingest.sources.folder import folder_pictures
 from pipeline.ingest.sources.params import FolderSource
+from pipeline.ingest.sources.picture import Picture
 
 
 @pytest.fixture
@@ -21,8 +22,12 @@ def root(tmp_path):
     return make
 
 
-def read(top, **params):
+def found_in(top, **params):
     return list(folder_pictures(FolderSource(kind="folder", **params), top))
+
+
+def read(top, **params):
+    return [found for found in found_in(top, **params) if isinstance(found, Picture)]
 
 
 def test_one_folder_per_class(root):
@@ -61,28 +66,87 @@ def test_source_root(root):
 
 
 @pytest.mark.parametrize(
-    ("part", "split"),
+    ("train", "validation", "test"),
     [
-        ("train", "train"),
-        ("Training", "train"),
-        ("val", "validation"),
-        ("valid", "validation"),
-        ("VALIDATION", "validation"),
-        ("test", "test"),
+        ("train", "val", "test"),
+        ("Training", "VALIDATION", "Testing"),
+        ("TRAIN", "dev", "TEST"),
+        ("training_set", "validation_set", "test_set"),
+        ("seg_train", "seg_val", "seg_test"),
+        ("train-images", "valid-images", "eval-images"),
+        ("train2017", "val2017", "test2017"),
+        ("trainImages", "ValSet", "HoldoutSet"),
+        ("my trn", "my valid", "my tst"),
     ],
 )
-def test_folders_of_the_splits(root, part, split):
-    found = read(root(f"{part}/a/1.png", "test/b/2.png", "train/b/3.png"))
-    assert {p.path: (p.labels, p.split) for p in found} == {
-        f"{part}/a/1.png": (("a",), split),
-        "test/b/2.png": (("b",), "test"),
-        "train/b/3.png": (("b",), "train"),
+def test_folders_of_the_parts(root, train, validation, test):
+    parts = {train: "train", validation: "validation", test: "test"}
+    found = found_in(root(*(f"{part}/{name}/1.png" for part in parts for name in "ab")))
+    pictures = [p for p in found if isinstance(p, Picture)]
+    assert {p.path: (p.labels, p.split) for p in pictures} == {
+        f"{part}/{name}/1.png": ((name,), split) for part, split in parts.items() for name in "ab"
+    }
+    notes = [note for note in found if isinstance(note, str)]
+    assert len(notes) == any(name.lower() != part for name, part in parts.items())
+    assert all(f"{name} is {part}" in note for note in notes for name, part in parts.items())
+
+
+@pytest.mark.parametrize("names", ["test nature", "train_station bus_station bridge", "dev a b c"])
+def test_a_class_may_be_called_as_a_part(root, names):
+    found = read(root(*(f"{name}/1.png" for name in names.split())))
+    assert {(p.labels, p.split) for p in found} == {((name,), None) for name in names.split()}
+
+
+def test_one_of_many_classes_may_be_called_training(root):
+    names = ["Training", *(f"sport {i}" for i in range(20))]
+    assert {p.labels for p in read(root(*(f"{name}/1.png" for name in names)))} == {
+        (name,) for name in names
     }
 
 
-def test_a_class_may_be_called_test(root):
-    found = read(root("test/1.png", "nature/2.png"))
-    assert [(p.labels, p.split) for p in found] == [(("nature",), None), (("test",), None)]
+@pytest.mark.parametrize("prefix", ["seg_", "asl_alphabet_"])
+def test_parts_that_hold_a_folder_of_their_name(root, prefix):
+    there = root(*(f"{prefix}{p}/{prefix}{p}/{c}/1.png" for p in ("train", "test") for c in "ab"))
+    assert {(p.labels, p.split) for p in read(there)} == {
+        ((name,), part) for name in "ab" for part in ("train", "test")
+    }
+
+
+@pytest.mark.parametrize(
+    ("paths", "parts"),
+    [
+        (["train/a/1", "test/a/1", "pred/1"], ["'test'", "'pred'", "{test: test, train: train}"]),
+        (["train/1", "test/1"], ["without folders of classes", "kind: table", "splits: none"]),
+        (["trainA/1", "trainB/1"], ["'trainA', 'trainB'", "without folders", "splits: none"]),
+        (["trainA/a/1", "trainB/a/1"], ["both for train", "{trainA: train, trainB: train}"]),
+        (["train/a/1", "test/1"], ["test holds no folders", "`source.splits: {train: train}`"]),
+        (["p/a/1", "p/b/1", "q/a/1", "q/b/1"], ["the same folders", "{p: train, q: test}", "none"]),
+        (["treino/a/1", "treino/b/1", "teste/a/1", "teste/b/1"], ["{teste: train, treino: test}"]),
+        (["a/train/1", "a/test/1", "b/train/1"], ["'a', which holds 'test'", "below those of"]),
+        (["train/a/1", "b/1"], ["'train'", "beside 'b'", "{train: train}", "splits: none"]),
+        (["fold: train/a/1", "x/1"], ["{'fold: train': train}"]),
+    ],
+)
+def test_what_may_be_parts_or_classes(root, refused, paths, parts):
+    with refused(*parts):
+        read(root(*paths))
+    top = root()
+    labels = {p.labels for p in read(top, splits="none")}
+    assert labels == {(path.split("/")[0],) for path in paths}
+
+
+def test_parts_that_are_said(root, refused):
+    there = root("x/a/1.png", "x/b/1.png", "y/a/1.png", "z/a/1.png", "train/1.png")
+    found = read(there, splits={"x": "train", "y": "test"})
+    assert [(p.path, p.split) for p in found] == [
+        ("x/a/1.png", "train"),
+        ("x/b/1.png", "train"),
+        ("y/a/1.png", "test"),
+    ]
+    both = read(there, splits={"x": "train", "z": "train", "y": "validation"})
+    assert [p.split for p in both] == ["train", "train", "validation", "train"]
+    with refused("no folder 'w'", "source.splits", "it has: train, x, y, z"):
+        read(there, splits={"x": "train", "w": "test"})
 
 
 def test_splits_beside_a_class(root, refused):
@@ -92,7 +156,7 @@ def test_splits_beside_a_class(root, refused):
         (("a",), "train"),
         (("b",), "train"),
     ]
-    with refused("'test'", "beside 'c'", "all classes below"):
+    with refused("'test'", "beside 'c'", "{test: test, train: train}"):
         read(root("c/4.png"))
 
 
@@ -181,6 +245,3 @@ def test_class_folders_without_pictures(root, refused):
     (there / "b").mkdir()
     with refused("no pictures of 'b'"):
         read(there)
-    for part in ("train", "test"):
-        (there / "parts" / part).mkdir(parents=True)
-    assert read(there, root="parts") == []

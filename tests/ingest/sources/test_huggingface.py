@@ -6,13 +6,15 @@ from huggingface_hub import constants
 
 from pipeline.ingest.sources.huggingface import huggingface_pictures
 from pipeline.ingest.sources.params import HuggingFaceSource
+from pipeline.ingest.sources.picture import Picture
 
 LABELS = datasets.ClassLabel(names=["Cubism", "Naïve Art"])
 
 
 def read(folder, **params):
     params = {"image": "image", "labels": "label"} | params
-    return list(huggingface_pictures(HuggingFaceSource(kind="huggingface", **params), folder))
+    found = huggingface_pictures(HuggingFaceSource(kind="huggingface", **params), folder)
+    return [item for item in found if isinstance(item, Picture)]
 
 
 @pytest.fixture
@@ -97,13 +99,14 @@ def test_a_folder_of_pictures_with_metadata(tmp_path, picture):
 def test_the_splits_of_a_set(parquet, refused):
     """Names such as data/NAME-00000-of-00001.parquet make splits of their own."""
     root = parquet({"train": 1, "holdout": 1, "extra": 1}, top="set/data")
-    with refused("has a split 'extra'", "source.splits", "it has: extra, holdout, train"):
+    with refused("has the split 'extra'", "`source.splits: {holdout: test, train: train}`"):
         read(root, root="set")
     found = read(root, root="set", splits={"train": "train", "holdout": "test"})
     assert [(p.path, p.split) for p in found] == [
         ("holdout/00000/7000.png", "test"),
         ("train/00000/5000.png", "train"),
     ]
+    assert {p.split for p in read(root, root="set", splits="none")} == {None}
     with refused("has no split 'rest'", "it has: "):
         read(root, root="set", splits={"rest": "train"})
 

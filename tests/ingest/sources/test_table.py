@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.ingest.sources.params import TableSource
+from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.sources.table import table_pictures
 
 ROWS = [
@@ -36,7 +37,7 @@ def text(rows, ending):
 
 def read(folder, table, **params):
     source = TableSource(kind="table", file=table, **(COLUMNS | params))
-    return list(table_pictures(source, folder))
+    return [found for found in table_pictures(source, folder) if isinstance(found, Picture)]
 
 
 def facts(pictures):
@@ -172,10 +173,23 @@ def test_a_row_without_a_label(write, refused):
 
 
 def test_a_split_that_is_none(write, refused):
-    rows = [*ROWS[:2], {**ROWS[2], "part": "holdout"}]
+    rows = [*ROWS[:2], {**ROWS[2], "part": "extra"}]
     root = write({**FILES, "t.csv": text(rows, "csv")})
-    with refused("row 3 of", "in the split 'holdout'", "allowed: train, training, val"):
+    with refused("part in", "the value 'extra'", "`source.splits: {test: test, train: train}`"):
         read(root, "t.csv")
+    assert facts(read(root, "t.csv", splits={"test": "test", "train": "train"})) == [
+        fact for fact in EXPECTED if fact[3]
+    ]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_the_parts_of_a_split_by_number(write, refused, ending):
+    rows = [{**row, "part": part} for row, part in zip(ROWS, (0, 1, 1), strict=True)]
+    root = write({**FILES, f"t.{ending}": text(rows, ending)})
+    with refused("the value '0'", "{'0': train}"):
+        read(root, f"t.{ending}")
+    found = read(root, f"t.{ending}", splits={"0": "test", "1": "train"})
+    assert [p.split for p in found] == ["train", "train", "test"]
 
 
 def test_files_that_are_no_table(write, refused):

@@ -56,6 +56,15 @@ def test_shards_of_the_splits(pack):
     ]
 
 
+def test_shards_of_parts_under_one_pattern(pack, refused):
+    for shard in ("train-0.tar", "test-0.tar"):
+        root = pack(shard, {"1.jpg": shard.encode(), "1.cls": b"0"})
+    with refused("'test-0.tar' and 'train-0.tar'", "{train: 'train-*.tar', test: 'test-*.tar'}"):
+        read(root, "*.tar", labels="cls")
+    assert [p.split for p in read(root, {"train": "*.tar"}, labels="cls")] == ["train", "train"]
+    assert [p.split for p in read(root, "train-*.tar", labels="cls")] == [None]
+
+
 @pytest.mark.parametrize(
     ("files", "labels", "parts"),
     [
