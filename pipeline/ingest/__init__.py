@@ -3,5 +3,5 @@
 Reads `ingest.input`, writes `data/images`, `data/rejected.csv`, `reports/audit.json` and the tables
 of `reports/audit`. Reading order: `sources` (where pictures come from), `screening` (which are
 used; `hashing` finds near copies, `spool` keeps bytes), `selection`, `splitting`, `audit` with its
-`findings`.
+`findings`. `watching` comes before all: what DVC cannot watch is refused.
 """

@@ -21,6 +21,7 @@ from pipeline.ingest.sources.opening import open_source
 from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.splitting import artists_apart, split_pictures
 from pipeline.ingest.spool import Spool
+from pipeline.ingest.watching import check_watched
 
 
 def ingest(params: Ingest) -> str:
@@ -34,6 +35,7 @@ def ingest(params: Ingest) -> str:
         shortest_side=0 if params.select.shortest_side == "none" else params.select.shortest_side,
         hashes=params.audit.near_duplicates != "none",
     )
+    check_watched(Path(params.input))
     notes: list[str] = []
     pictures = _pictures(open_source(params.source, Path(params.input)), notes)
     with Spool(images.PATH.with_name(f".{images.PATH.name}.screened")) as spool:

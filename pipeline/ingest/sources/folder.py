@@ -14,7 +14,7 @@ from pipeline.ingest.sources.labels import read_labels
 from pipeline.ingest.sources.params import FolderSource, SplitName
 from pipeline.ingest.sources.parts import line, part_of, parts_of, spoken
 from pipeline.ingest.sources.picture import Picture
-from pipeline.ingest.sources.tree import FolderTree, Tree, last, text
+from pipeline.ingest.sources.tree import FolderTree, Tree, is_utf_8, last, text
 
 
 def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture | str]:
@@ -58,6 +58,11 @@ def _class_folders(
     within = {folder: _folders(tree, folder) for folder in _folders(tree, root)}
     if not within:
         raise UserError(f"{top} holds no folders: put each class's pictures in a folder of its own")
+    if strange := [text(f) for top in within for f in (top, *within[top]) if not is_utf_8(f)]:
+        raise UserError(
+            f"{top} holds folders whose names are no UTF-8, such as '{strange[0]}': rename them; "
+            "what is in an archive, before it is packed"
+        )
     if splits == "none" or (splits == "auto" and not _are_parts(within, top)):
         if splits == "auto":
             _check_classes(within, top)

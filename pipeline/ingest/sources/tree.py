@@ -101,8 +101,13 @@ def shown(folder: str) -> bool:
 
 
 def text(name: str) -> str:
-    """A file name that can be written as UTF-8: what is none becomes U+FFFD."""
-    return os.fsencode(name).decode("utf-8", "replace")
+    """A file name that can be written as UTF-8: bytes that are none become `\\xNN`."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def is_utf_8(name: str) -> bool:
+    """Whether a file name, as Python has it, stands for text."""
+    return not any("\udc80" <= letter <= "\udcff" for letter in name)
 
 
 def last(path: str) -> str:
