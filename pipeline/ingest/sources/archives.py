@@ -61,6 +61,7 @@ class ArchiveTree(Tree):
     def __init__(
         self, path: Path, entries: Iterable[Entry], opener: Callable[[Any], IO[bytes]]
     ) -> None:
+        super().__init__()
         self.path, self._opener = path, opener
         self._members: dict[str, Any] = {}  # of two entries with one name the last counts
         self._folders: dict[str, set[str]] = {".": set()}  # path -> names of the folders in it
@@ -84,15 +85,21 @@ class ArchiveTree(Tree):
         return _plain(path) in self._folders
 
     def folders(self, path: str) -> list[str]:
-        return sorted(filter(shown, self._folders[_plain(path)]))
+        return self._shown(_plain(path), self._folders[_plain(path)])
 
     def files(self, path: str) -> list[str]:
         top = [] if _plain(path) == "." else _plain(path).split("/")
         depth = len(top)
         start = bisect_left(self._sorted, top, key=lambda parts: parts[:depth])
         stop = bisect_right(self._sorted, top, key=lambda parts: parts[:depth])
-        below = (p for p in self._sorted[start:stop] if not any(x[0] == "." for x in p[depth:]))
-        return ["/".join(parts) for parts in below]
+        visible = []
+        for parts in self._sorted[start:stop]:
+            hidden = next((i for i in range(depth, len(parts)) if not shown(parts[i])), None)
+            if hidden is None:
+                visible.append("/".join(parts))
+            else:
+                self.ignored.add("/".join(parts[: hidden + 1]))
+        return visible
 
     def open(self, path: str) -> IO[bytes]:
         return self._opener(self._members[_plain(path)])

@@ -20,7 +20,7 @@ from pipeline.ingest.sources.tree import FolderTree, Tree, is_utf_8, last, text
 def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture | str]:
     """Every file below the class folders of `params.root`, in the order of their names.
 
-    Files beside the class folders and names that begin with "." are no pictures of the set. With
+    Files beside the class folders and what is not `shown` are no pictures of the set. With
     `params.labels` the folder is the artist and the table gives the labels.
 
     Errors: `UserError` for a missing or empty folder, a folder that the table does not know, or a
@@ -46,6 +46,7 @@ def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture | str]
                     artist=_artist(params, last(folder), last(path)),
                     split=split,
                 )
+        yield from tree.spoken()
 
 
 def _class_folders(

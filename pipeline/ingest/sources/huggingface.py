@@ -14,6 +14,7 @@ from pipeline.ingest.sources.columns import check_columns, describe, with_image
 from pipeline.ingest.sources.params import HuggingFaceSource, SplitName
 from pipeline.ingest.sources.parts import parts_of, spoken
 from pipeline.ingest.sources.picture import Picture
+from pipeline.ingest.sources.tree import FolderTree
 
 
 def huggingface_pictures(params: HuggingFaceSource, root: Path) -> Iterator[Picture | str]:
@@ -29,6 +30,8 @@ def huggingface_pictures(params: HuggingFaceSource, root: Path) -> Iterator[Pict
     if params.name is None and not folder.is_dir():
         raise UserError(f"{folder} is not a folder: source.root names one, source.name a set")
     where = params.name or str(folder)
+    if params.name is None:
+        _check_left_behind(folder)
     try:
         opened, folders = _open(params, folder)
         splits = _splits(params, sorted(opened), where)
@@ -42,6 +45,18 @@ def huggingface_pictures(params: HuggingFaceSource, root: Path) -> Iterator[Pict
             f"{where} cannot be opened by datasets ({error}): a set of the hub needs the network "
             "once and its exact name, OWNER/NAME; without one, put its files into ingest.input"
         ) from None
+
+
+def _check_left_behind(folder: Path) -> None:
+    """`datasets` takes thumbnails and deleted pictures for pictures."""
+    tree = FolderTree(folder)
+    tree.files(".")
+    for path in sorted(tree.ignored):
+        if not path.rpartition("/")[2].startswith(".") and tree.is_folder(path):
+            raise UserError(
+                f"{folder / path} holds what a system left behind, which datasets would read: "
+                "remove it, or read the pictures by kind: folder or table"
+            )
 
 
 def _open(params: HuggingFaceSource, folder: Path) -> tuple[Mapping[str, Any], list[Path]]:

@@ -3,26 +3,58 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import tarfile
 import unicodedata
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
-
-from pipeline.core.files import visible_files
 
 # What reading a file may raise: it is gone, not permitted, or damaged within its archive.
 UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 
 
+# What systems and programs leave beside pictures, in lower case; what begins with "." is another.
+LEFT_BEHIND = (
+    "@eadir", "@recycle", "@recently-snapshot", "@synoresource", "#recycle", "#snapshot",  # storage
+    "lost+found", "$recycle.bin", "recycler", "system volume information",
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "zbthumbnail.info", "picasa.ini",
+    "network trash folder", "temporary items", "icon\r",
+)  # fmt: skip
+LEFT_BEHIND_AS = ("__macosx", "synophoto_thumb", "synoindex_")  # how others begin
+
+
 class Tree(ABC):
     """Files known by paths relative to the root, "/" between parts; "." is the root.
 
-    Names are as they are stored. What begins with "." is not visible.
+    Names are as they are stored. What is not `shown` is not visible: `ignored` has what a look
+    into folders came upon, paths of files and of whole folders.
     """
+
+    def __init__(self) -> None:
+        self.ignored: set[str] = set()
+
+    def spoken(self) -> Iterator[str]:
+        """What the summary says of the ignored."""
+        names = Counter(
+            "hidden" if (name := posixpath.basename(path)).startswith(".") else text(name)
+            for path in self.ignored
+        )
+        if names:
+            listed = ", ".join(f"{count} {name}" for name, count in sorted(names.items()))
+            yield f"{names.total()} files and folders that are no pictures ignored ({listed})"
+
+    def _shown(self, folder: str, names: Iterable[str]) -> list[str]:
+        """Those of the names in a folder that are visible, sorted."""
+        found = sorted(names)
+        visible = [name for name in found if shown(name)]
+        if len(visible) < len(found):
+            self.ignored |= {posixpath.join(folder, name) for name in found if not shown(name)}
+        return visible
 
     @abstractmethod
     def where(self, path: str) -> str:
@@ -71,6 +103,7 @@ class FolderTree(Tree):
     """A folder on disk."""
 
     def __init__(self, root: Path) -> None:
+        super().__init__()
         self.root = root
 
     def where(self, path: str) -> str:
@@ -86,18 +119,25 @@ class FolderTree(Tree):
         return (self.root / path).is_dir()
 
     def folders(self, path: str) -> list[str]:
-        return sorted(p.name for p in (self.root / path).iterdir() if p.is_dir() and shown(p.name))
+        below = (p.name for p in (self.root / path).iterdir() if p.is_dir())
+        return self._shown(posixpath.normpath(path), below)
 
     def files(self, path: str) -> list[str]:
-        return [p.relative_to(self.root).as_posix() for p in visible_files(self.root / path)]
+        found: list[list[str]] = []
+        for top, folders, files in os.walk(self.root / path):
+            folder = Path(top).relative_to(self.root)
+            folders[:] = self._shown(folder.as_posix(), folders)
+            found += [[*folder.parts, name] for name in self._shown(folder.as_posix(), files)]
+        return ["/".join(parts) for parts in sorted(found)]
 
     def open(self, path: str) -> IO[bytes]:
         return (self.root / path).open("rb")
 
 
-def shown(folder: str) -> bool:
-    """Whether a folder of this name is visible: macOS puts __MACOSX into archives."""
-    return not folder.startswith((".", "__MACOSX"))
+def shown(name: str) -> bool:
+    """Whether a file or folder of this name is visible."""
+    lower = name.lower()
+    return not (lower.startswith((".", *LEFT_BEHIND_AS)) or lower in LEFT_BEHIND)
 
 
 def text(name: str) -> str:

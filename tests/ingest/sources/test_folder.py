@@ -58,6 +58,50 @@ def test_what_is_no_picture_of_the_set(root):
     assert found["a/broken link.png"] == b""  # for the list of the rejected
 
 
+LEFT_BEHIND = [
+    "@eaDir/1.png/SYNOPHOTO_THUMB_M.png",
+    "lost+found/1.png",
+    "$RECYCLE.BIN/S-1/1.png",
+    "System Volume Information/x",
+    ".Trash-1000/1.png",
+    ".ipynb_checkpoints/1.png",
+    "__MACOSX/a/._1.png",
+    "#recycle/1.png",
+    "a/@eaDir/1.png/SYNOPHOTO_THUMB_M.png",
+    "a/deep/@EADIR/1.png/SYNOPHOTO_THUMB_XL.png",
+    "a/Thumbs.db",
+    "a/desktop.ini",
+    "a/.DS_Store",
+    "b/SYNOINDEX_MEDIA_INFO",
+]
+IGNORED = (
+    "14 files and folders that are no pictures ignored (1 #recycle, 1 $RECYCLE.BIN, 1 @EADIR, "
+    "2 @eaDir, 1 SYNOINDEX_MEDIA_INFO, 1 System Volume Information, 1 Thumbs.db, 1 __MACOSX, "
+    "1 desktop.ini, 3 hidden, 1 lost+found)"
+)
+
+
+def test_what_systems_leave_behind(root):
+    *pictures, note = found_in(root(*LEFT_BEHIND, "a/1.png", "b/2.png"))
+    assert [p.path for p in pictures] == ["a/1.png", "b/2.png"]
+    assert note == IGNORED
+
+
+def test_empty_folders_that_systems_make(root):
+    there = root("a/1.png", "b/2.png")
+    for name in ("lost+found", "$RECYCLE.BIN", "System Volume Information"):
+        (there / name).mkdir()
+    assert [p.path for p in read(there)] == ["a/1.png", "b/2.png"]
+
+
+@pytest.mark.parametrize("archive", ["x.zip", "x.tar"])
+def test_what_systems_leave_behind_in_archives(pack, archive):
+    files = {f"in/{name}": b"x" for name in [*LEFT_BEHIND, "a/1.png", "b/2.png"]}
+    *pictures, note = found_in(pack(archive, files), archive=archive, root="in")
+    assert [p.path for p in pictures] == ["in/a/1.png", "in/b/2.png"]
+    assert note == IGNORED
+
+
 def test_source_root(root):
     found = read(root("images/a/1.png", "images/b/2.png", "other/3.png"), root="images")
     assert [(p.path, p.labels) for p in found] == [

@@ -136,6 +136,14 @@ def test_folders_that_hold_no_set(tmp_path, write, refused):
             read(tmp_path, root=name)
 
 
+def test_thumbnails_that_datasets_would_read(tmp_path, picture, refused):
+    for path in ("train/a/1.png", "train/b/2.png", "train/a/@eaDir/1.png/SYNOPHOTO_THUMB_M.png"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(picture(1))
+    with refused("train/a/@eaDir", "datasets would read", "kind: folder"):
+        read(tmp_path)
+
+
 def test_a_row_that_names_another_file(tmp_path, picture, refused):
     (tmp_path / "secret.png").write_bytes(picture(1))
     (tmp_path / "set").mkdir()
