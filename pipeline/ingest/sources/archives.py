@@ -6,6 +6,7 @@ An archive comes from elsewhere, so nothing in it is trusted. It is refused, in 
 * an entry is a link, a device, a pipe, a sparse or an encrypted file;
 * it holds more than MAX_ENTRIES entries, an entry of more than MAX_ENTRY bytes, or more than
   MAX_TOTAL bytes in all;
+* two files in it have one name;
 * it says it unpacks to more than MAX_RATIO times its own size, beyond the first MODEST bytes.
 
 No file is written under a name that an archive gives. A compressed tar can be read only from its
@@ -63,7 +64,7 @@ class ArchiveTree(Tree):
     ) -> None:
         super().__init__()
         self.path, self._opener = path, opener
-        self._members: dict[str, Any] = {}  # of two entries with one name the last counts
+        self._members: dict[str, Any] = {}
         self._folders: dict[str, set[str]] = {".": set()}  # path -> names of the folders in it
         for entry in _within_limits(path, entries):
             parts = _parts(path, entry)
@@ -72,7 +73,13 @@ class ArchiveTree(Tree):
                 self._folders["/".join(folders[:i]) or "."].add(name)
                 self._folders.setdefault("/".join(folders[: i + 1]), set())
             if entry.kind == "file":
-                self._members["/".join(parts)] = entry.member
+                name = "/".join(parts)
+                if name in self._members:
+                    raise UserError(
+                        f"{path} holds {text(name)!r} twice: which one counts is not known; pack "
+                        "it again with one of them"
+                    )
+                self._members[name] = entry.member
         self._sorted = sorted(name.split("/") for name in self._members)
 
     def where(self, path: str) -> str:

@@ -27,7 +27,8 @@ def read_labels(params: LabelTable, trees: Sequence[Tree], folders: list[str]) -
     Errors: `UserError` for a table or column that is not there, a folder that no row matches (with
     the closest name), a key that stands in two rows with different labels, an empty cell.
     """
-    with open_table(params.table, trees, key="source.labels.table") as table:
+    key = "source.labels.table"
+    with open_table(params.table, trees, key=key, encoding=params.encoding) as table:
         path, rows = table.where, _rows(table, params)
     if unknown := [p for p in params.aliases if not any(_means(p, f) for f in folders)]:
         raise UserError(

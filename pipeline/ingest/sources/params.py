@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -30,6 +31,14 @@ def _expression(pattern: str) -> str:
     return pattern
 
 
+def _encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise ValueError("must be an encoding, such as utf-8, windows-1252 or utf-16-le") from None
+
+
+Encoding = Annotated[str, AfterValidator(_encoding)]
 HubName = Annotated[str, matching(r"^\w[\w.-]*(/\w[\w.-]*)?$", "NAME or OWNER/NAME")]
 SplitName = Literal["train", "validation", "test"]
 Splits = Annotated[dict[str, SplitName], Field(min_length=1)]
@@ -84,6 +93,8 @@ class LabelTable(Strict):
     """The column that holds the folders' names; `_` counts as a space."""
     column: str
     """The column that holds the labels."""
+    encoding: Encoding = "utf-8"
+    """Of the table, if it is a text."""
     separator: Annotated[str, Field(min_length=1)] = ","
     """What parts several labels in a cell."""
     aliases: dict[str, str] = Field(default={})
@@ -129,6 +140,8 @@ class TableSource(DescribedSource):
     """A zip or tar that holds the pictures; the table may lie in it or beside it."""
     file: InsideInput
     """The table: CSV, TSV, JSON lines or Parquet."""
+    encoding: Encoding = "utf-8"
+    """Of the table, if it is a text."""
     root: InsideInput | None = None
     """What paths in the column `image` are relative to; left out, the table's folder."""
     image: str

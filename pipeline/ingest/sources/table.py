@@ -28,8 +28,12 @@ def table_pictures(params: TableSource, root: Path) -> Iterator[Picture | str]:
     """
     with (
         open_tree(root, params.archive) as tree,
-        open_table(params.file, [tree, FolderTree(root)], key="source.file") as table,
+        open_table(
+            params.file, [tree, FolderTree(root)], key="source.file", encoding=params.encoding
+        ) as table,
     ):
+        if table.said:
+            yield f"{table.where} read with {table.said}"
         wanted = [name for name in (*params.labels, params.artist, params.split) if name]
         check_columns([params.image, *wanted], table.columns, where=table.where)
         if params.image in table.binary:
@@ -68,6 +72,21 @@ def _listed(
         yield f"{counted(left_out, 'row')} of {table.where} left out by source.splits"
     for path, picture in sorted(described, key=lambda item: item[0].split("/")):
         yield replace(picture, data=tree.read(path))
+    if beside := _not_listed(params, tree, {path for path, _ in described}):
+        yield f"{counted(beside, 'picture')} beside those of {table.where} in no row of it"
+    yield from tree.spoken()
+
+
+def _not_listed(params: TableSource, tree: Tree, listed: set[str]) -> int:
+    """Pictures, by their endings, in the folder that paths are relative to."""
+    endings = {posixpath.splitext(path)[1].lower() for path in listed} - {""}
+    there = (path for path in tree.files(_top(params)) if path not in listed)
+    return sum(posixpath.splitext(path)[1].lower() in endings for path in there)
+
+
+def _top(params: TableSource) -> str:
+    """What paths are relative to."""
+    return params.root if params.root is not None else posixpath.dirname(params.file) or "."
 
 
 def _parts(params: TableSource, table: Table) -> Mapping[str, SplitName]:
@@ -101,7 +120,7 @@ def _describe(
 
 def _paths(params: TableSource, table: Table, cells: list[str], tree: Tree) -> list[str]:
     """The path in the tree that each cell means."""
-    top = params.root if params.root is not None else posixpath.dirname(params.file)
+    top = _top(params)
     paths = tree.find([posixpath.normpath(posixpath.join(top, cell)) for cell in cells])
     if missing := [cell for cell, path in zip(cells, paths, strict=True) if path is None]:
         raise UserError(

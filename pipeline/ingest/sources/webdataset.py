@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from pipeline.ingest.sources.columns import check_columns, describe
 from pipeline.ingest.sources.params import WebDatasetSource
 from pipeline.ingest.sources.parts import part_of
 from pipeline.ingest.sources.picture import Picture
+from pipeline.ingest.sources.tabular import json_object
 from pipeline.ingest.sources.tree import Tree, text
 
 PICTURES = ("jpg", "jpeg", "png", "webp", "avif", "bmp", "gif", "jp2", "ppm", "tif", "tiff")
@@ -29,7 +29,7 @@ def webdataset_pictures(params: WebDatasetSource, root: Path) -> Iterator[Pictur
     """
     for shard, split in sorted(_shards(params, root).items()):
         with open_tree(root, shard) as tree:
-            for stem, parts in _samples(tree).items():
+            for stem, parts in _samples(shard, tree).items():
                 yield _picture(params, tree, f"{shard}/{stem}", parts, split)
 
 
@@ -62,13 +62,18 @@ def _shards(params: WebDatasetSource, root: Path) -> dict[str, str | None]:
     return shards
 
 
-def _samples(tree: Tree) -> dict[str, dict[str, str]]:
+def _samples(shard: str, tree: Tree) -> dict[str, dict[str, str]]:
     """stem -> {part: path}"""
     samples: dict[str, dict[str, str]] = {}
     for path in tree.files("."):
         folder, slash, name = path.rpartition("/")
         stem, _, part = name.partition(".")
-        samples.setdefault(folder + slash + stem, {})[part.lower()] = path
+        parts = samples.setdefault(folder + slash + stem, {})
+        if (other := parts.setdefault(part.lower(), path)) != path:
+            raise UserError(
+                f"{shard} holds {text(path)!r} and {text(other)!r}, the same part of a picture: "
+                "leave one out"
+            )
     return samples
 
 
@@ -93,10 +98,10 @@ def _read(part: str, data: bytes, where: str) -> dict[str, object]:
     """What a part says: a text, or the values of a JSON object by key."""
     try:
         if part == "json":
-            return {f"json.{key}": value for key, value in json.loads(data).items()}
+            return {f"json.{key}": value for key, value in json_object(data).items()}
         return {part: data.decode()}
-    except (ValueError, AttributeError):
+    except ValueError as error:
         kind = "JSON object" if part == "json" else "text"
         raise UserError(
-            f"{where} is no {kind} in UTF-8: mend it or leave the picture out"
+            f"{where} is no {kind} in UTF-8 ({error}): mend it or leave the picture out"
         ) from None

@@ -72,13 +72,20 @@ def test_archives_made_by_tar(write):
     assert contents == {"a/1.png": b"one", "b/2.png": b"two"}
 
 
-def test_the_last_of_two_entries_with_one_name_counts(tmp_path):
-    with tarfile.open(tmp_path / "x.tar", "w") as archive:
-        for data in (b"old", b"newer"):
-            info = tarfile.TarInfo("a/1.png")
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    assert opened(tmp_path, "x.tar")[1] == {"a/1.png": b"newer"}
+@pytest.mark.parametrize("name", ["x.tar", "x.zip"])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_entries_with_one_name(tmp_path, refused, name):
+    for i, data in enumerate((b"old", b"newer")):
+        if name == "x.zip":
+            with zipfile.ZipFile(tmp_path / name, "a") as archive:
+                archive.writestr("a/1.png", data)
+        else:
+            with tarfile.open(tmp_path / name, "a" if i else "w") as archive:
+                info = tarfile.TarInfo("./a/1.png" if i else "a/1.png")
+                info.size = len(data)
+                archive.addfile(info, io.BytesIO(data))
+    with refused(f"{name} holds 'a/1.png' twice", "pack it again"):
+        opened(tmp_path, name)
 
 
 def test_names_of_other_systems(tmp_path):

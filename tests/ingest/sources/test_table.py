@@ -35,9 +35,13 @@ def text(rows, ending):
     return frame.to_csv(index=False, sep="\t" if ending == "tsv" else ",").encode()
 
 
-def read(folder, table, **params):
+def found_in(folder, table, **params):
     source = TableSource(kind="table", file=table, **(COLUMNS | params))
-    return [found for found in table_pictures(source, folder) if isinstance(found, Picture)]
+    return list(table_pictures(source, folder))
+
+
+def read(folder, table, **params):
+    return [found for found in found_in(folder, table, **params) if isinstance(found, Picture)]
 
 
 def facts(pictures):
@@ -138,7 +142,85 @@ def test_unicode_forms(write):
     assert {p.labels for p in found} == {(unicodedata.normalize("NFC", split),)}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("mark", ["", "sep={}\r\n"])
+def test_tables_that_people_have(write, encoding, separator, mark):
+    """As spreadsheets of several countries write them."""
+    lines = ["file; style ;by;part", *(";".join(row.values()) for row in ROWS)]
+    table = mark.format(separator) + "\r\n".join(lines).replace(";", separator) + "\r\n"
+    root = write({**FILES, "t.csv": table.encode(encoding)})
+    params = {"encoding": "windows-1252"} if encoding == "cp1252" else {}
+    assert facts(read(root, "t.csv", **params)) == EXPECTED
+    said = [x for x in found_in(root, "t.csv", **params) if isinstance(x, str)]
+    names = {",": "", ";": "semicolons", "\t": "tabs", "|": "upright strokes"}
+    words = [word for word in (names[separator], encoding.upper()) if word]
+    words = [word for word in words if not word.startswith("UTF-8")]
+    assert said == [f"{root / 't.csv'} read with {' and '.join(words)}"] * bool(words)
+
+
+def test_commas_in_a_table_with_tabs(write):
+    table = "file\tstyle\na/1.png\tNaive, early\na/3.png\tNaive, late\n"
+    found = read(write({**FILES, "t.csv": table.encode()}), "t.csv", artist=None, split=None)
+    assert [p.labels for p in found] == [("Naive, early",), ("Naive, late",)]
+
+
+def test_pictures_that_no_row_names(write):
+    root = write({**FILES, "t.csv": text(ROWS[:1], "csv"), "b/notes.txt": b"", "other/9.PNG": b""})
+    (note,) = [x for x in found_in(root, "t.csv") if isinstance(x, str)]
+    assert note == f"3 pictures beside those of {root / 't.csv'} in no row of it"
+
+
 # ---------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "cp1252"])
+def test_another_encoding_than_said(write, refused, encoding):
+    root = write({**FILES, "t.csv": text(ROWS, "csv").decode().encode(encoding)})
+    with refused("t.csv cannot be read as a table", "source.encoding"):
+        read(root, "t.csv")
+    assert facts(read(root, "t.csv", encoding=encoding)) == EXPECTED
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv"])
+@pytest.mark.parametrize("column", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("first", "second"), [('"Kiss', 'Study 24"'), ('"Kiss', '"Night" Watch'), ('"Kiss', None)]
+)
+@pytest.mark.parametrize("apart", [1, 2, 7])
+def test_stray_quotation_marks(write, refused, ending, column, first, second, apart):
+    separator = "\t" if ending == "tsv" else ","
+    rows = [["a/1.png", "A", f"title {i}"] for i in range(24)]
+    rows[3][2], rows[3 + apart][2] = first, second or f"title {3 + apart}"
+    order = [(i + column + 1) % 3 for i in range(3)]  # the title in each place
+    lines = [[row[i] for i in order] for row in [["file", "style", "title"], *rows]]
+    table = "\n".join(separator.join(line) for line in lines) + "\n"
+    root = write({**FILES, f"t.{ending}": table.encode()})
+    with refused(f"t.{ending} cannot be read as a table: line", "quotation mark"):
+        read(root, f"t.{ending}", artist=None, split=None)
+
+
+def test_cells_of_several_lines(write):
+    table = (
+        b'file,style,title\na/1.png,A,"Water, lilies\nat dawn, in\nParis"\n'
+        b'a/3.png,"B","He said ""no"".\n\nShe, too"\n'
+    )
+    found = read(write({**FILES, "t.csv": table}), "t.csv", artist=None, split=None)
+    assert [p.labels for p in found] == [("A",), ("B",)]
+
+
+def test_a_name_that_stands_twice(write, refused):
+    root = write(
+        {
+            **FILES,
+            "t.csv": b"file,style, style\na/1.png,A,B\n",
+            "t.jsonl": b'{"file": "a/1.png", "style": "A", "style": "B"}\n',
+        }
+    )
+    with refused("t.csv", "two columns 'style'"):
+        read(root, "t.csv", artist=None, split=None)
+    with refused("t.jsonl", "line 1", "a key stands in it twice"):
+        read(root, "t.jsonl", artist=None, split=None)
 
 
 @pytest.mark.parametrize("key", ["image", "labels", "artist", "split"])
