@@ -5,6 +5,8 @@ To add a check is to add a function, and to put it into `CHECKS`.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,7 @@ import pandas as pd
 from pipeline.ingest.screening import Accepted, Rejection
 
 TO_LEARN, TO_TEST = 10, 5  # pictures of a class; with fewer, little is learnt or told
+EMPTY = ("nan", "none", "null", "n/a", "na", "#n/a", "<na>", "nat", "undefined", "-", "?")
 EXAMPLES = 20  # rows of a finding in its summary
 
 Row = dict[str, Any]  # column -> value
@@ -97,6 +100,7 @@ def rejected(examined: Audited) -> Iterator[Finding]:
         rows = [{"path": r.path, "detail": r.detail} for r in rejections if r.reason == reason]
         return _finding(reason.replace(" ", "_"), title, meaning, rows)
 
+    yield of("bad row", "Rows of the table that cannot be used", "Their pictures are not used.")
     yield of("unreadable", "Files that cannot be decoded", "They are not used.")
     yield of("too small", "Pictures with too short a side", "They are not used.")
     yield of("duplicate", "Exact copies", "One of each is kept, so that none counts twice.")
@@ -212,6 +216,37 @@ def small_classes(examined: Audited) -> Iterator[Finding]:
     )
 
 
+def class_names(examined: Audited) -> Iterator[Finding]:
+    """Names that may be mistakes of the table or the folders."""
+    counts = examined.counts
+    classes = counts[counts["of"] == "classes"]
+    plain = classes["name"].map(_plain)
+    yield _finding(
+        "alike_names",
+        "Classes whose names differ in capitals, spaces or punctuation only",
+        "They may be one class; a table that was written twice has 1 and 1.0.",
+        _rows(classes[plain.duplicated(keep=False)]),
+    )
+    yield _finding(
+        "decimal_names",
+        "Classes named by whole numbers with a point",
+        "pandas writes 3 as 3.0 in a column in which a value is missing.",
+        _rows(classes[classes["name"].str.fullmatch(r"-?\d+\.0+")]),
+    )
+    yield _finding(
+        "empty_names",
+        "Classes whose names say that there is none",
+        "They may be missing values that became a text.",
+        _rows(classes[classes["name"].str.lower().isin(EMPTY)]),
+    )
+
+
+def _plain(name: str) -> str:
+    """What names that are alike share."""
+    words = unicodedata.normalize("NFKC", name).casefold()
+    return re.sub(r"[\W_]+", "", re.sub(r"\.0+$", "", words)) or name
+
+
 def artists(examined: Audited) -> Iterator[Finding]:
     """Those in the test and outside it."""
     counts = examined.counts
@@ -237,5 +272,6 @@ CHECKS: tuple[Callable[[Audited], Iterator[Finding]], ...] = (
     near_copies,
     single_pictures,
     small_classes,
+    class_names,
     artists,
 )

@@ -42,8 +42,8 @@ class Accepted:
 class Rejection:
     """A picture that is not used.
 
-    reason: "unreadable", "too small", "duplicate" or "label conflict". across: it is a copy,
-    and the source puts it and the picture that is kept into different parts of the split.
+    reason: "bad row", "unreadable", "too small", "duplicate" or "label conflict". across: it is a
+    copy, and the source puts it and the picture that is kept into different parts of the split.
     """
 
     path: str
@@ -153,6 +153,8 @@ def _conflict(copy: Accepted, copies: list[Accepted]) -> Rejection:
 def _inspect(
     picture: Picture, *, max_pixels: int, shortest_side: int, hashes: bool
 ) -> Accepted | Rejection:
+    if picture.fault is not None:
+        return Rejection(picture.path, *picture.fault)
     try:
         found = examine(picture.data, max_pixels=max_pixels, at_least=ENOUGH)
     except PictureError as error:

@@ -1,5 +1,8 @@
 """What the stage says at its end."""
 
+import csv
+import io
+
 
 def test_how_names_were_understood(root, ingested):
     there = root(
@@ -14,3 +17,32 @@ def test_how_names_were_understood(root, ingested):
     assert "ingest: parts of the split: seg_test is test, seg_train is train\n" in said
     assert "24 pictures of 2 classes" in said
     assert {r["split"] for path, r in rows.items() if path.startswith("seg_test")} == {"test"}
+
+
+def test_rows_that_are_left_out(root, ingested):
+    rows = [[f"{i}.png", "ab"[i % 2]] for i in range(20)]
+    file = io.StringIO()
+    csv.writer(file).writerows([["file", "style"], *rows, ["missing.png", "a"], ["3.png", "b"]])
+    there = root(
+        {**{name: i for i, (name, _) in enumerate(rows)}, "t.csv": file.getvalue().encode()}
+    )
+    source = {"kind": "table", "file": "t.csv", "image": "file", "labels": "style"}
+    found, rejected, said = ingested(there, source={**source, "on_error": "reject"})
+    assert len(found) == 20
+    assert [(r["path"], r["reason"]) for r in rejected] == [
+        ("3.png", "bad row"),
+        ("missing.png", "bad row"),
+    ]
+    assert "row 21 of" in rejected[1]["detail"]
+    assert "2 rejected (2 bad row)" in said
+
+
+def test_names_of_classes_that_may_be_mistakes(root, ingested, audited):
+    names = ["Pop Art", "pop-art", "1.0", "1", "nan", "Cubism"]
+    ingested(
+        root({f"{name}/{i}.png": 10 * c + i for c, name in enumerate(names) for i in range(6)})
+    )
+    found = {f["name"]: [row["name"] for row in f["examples"]] for f in audited()[0]["findings"]}
+    assert found["alike_names"] == ["1", "1.0", "Pop Art", "pop-art"]
+    assert found["decimal_names"] == ["1.0"]
+    assert found["empty_names"] == ["nan"]

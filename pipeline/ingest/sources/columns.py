@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 
 from pipeline.core.errors import UserError
 from pipeline.ingest.sources.params import DescribedSource
-from pipeline.ingest.sources.picture import Picture
+from pipeline.ingest.sources.picture import Fault, Picture
 from pipeline.ingest.sources.tree import one_form, text
+
+MOST_REJECTED = 0.1  # of the rows
+LIST = re.compile(r"\[.*\]|\{['\"].*\}|\(['\"].*\)", re.DOTALL)  # as Python or JSON writes it
 
 
 def check_columns(wanted: Collection[str | None], there: Collection[str], *, where: str) -> None:
@@ -19,37 +25,98 @@ def check_columns(wanted: Collection[str | None], there: Collection[str], *, whe
         raise UserError(f"{where} has no column {missing[0]!r}; it has: {', '.join(there)}")
 
 
-def describe(
-    row: Mapping[str, object],
-    params: DescribedSource,
-    *,
-    path: str,
-    where: str,
-    split: str | None = None,
-) -> Picture:
-    """A picture without its data: labels from all of `params.labels`, and its artist.
+class Describer:
+    """Rows -> pictures without their data.
 
-    where: the row as a message names it. Errors: `UserError` for a row without a label.
+    What is wrong with a row is a `UserError`, or with `params.on_error: reject` a picture that
+    takes no part.
     """
-    labels = [x for name in params.labels for x in to_labels(row[name], params.separator)]
-    if not labels:
-        raise UserError(
-            f"{where} has no label in {' or '.join(params.labels)}: give it one, or leave it out"
-        )
-    artist = to_labels(row[params.artist], None) if params.artist is not None else ()
-    return Picture(b"", path, tuple(dict.fromkeys(labels)), ", ".join(artist) or None, split)
+
+    def __init__(self, params: DescribedSource) -> None:
+        self._params = params
+        self._kinds: dict[tuple[str, str], str] = {}  # column and label -> kind of value
+        self._rows, self._reasons = 0, list[str]()
+
+    def picture(
+        self, row: Mapping[str, object], *, path: str, where: str, split: str | None = None
+    ) -> Picture:
+        """Labels from all of `params.labels`, and the artist. where: the row, in a message."""
+        params = self._params
+        try:
+            labels = [label for name in params.labels for label in self._labels(name, row[name])]
+            if not labels:
+                raise ValueError(
+                    f"has no label in {' or '.join(params.labels)}: give it one, or leave it out"
+                )
+            artist = () if params.artist is None else to_labels(row[params.artist], None)
+        except ValueError as error:
+            return self.reject(path, f"{where} {error}")
+        self._rows += 1
+        return Picture(b"", path, tuple(dict.fromkeys(labels)), ", ".join(artist) or None, split)
+
+    def reject(self, path: str, reason: str) -> Picture:
+        """What stands for a row that cannot be used."""
+        if self._params.on_error == "stop":
+            raise UserError(f"{reason}; source.on_error: reject leaves such rows out")
+        self._rows += 1
+        self._reasons.append(reason)
+        return Picture(b"", path, (), fault=Fault("bad row", reason))
+
+    def check(self) -> None:
+        """Errors: `UserError` where too many rows were rejected."""
+        if len(self._reasons) > MOST_REJECTED * self._rows:
+            raise UserError(
+                f"{len(self._reasons)} of {self._rows} rows cannot be used, more than a tenth, "
+                f"which source.on_error: reject allows; the first: {self._reasons[0]}"
+            )
+
+    def _labels(self, column: str, cell: object) -> Iterator[str]:
+        for value in _values(cell, self._params.separator):
+            if label := _label(value):
+                kind = "text" if isinstance(value, str) else "number"
+                if self._kinds.setdefault((column, label), kind) != kind:
+                    raise ValueError(
+                        f"has {label!r} in {column} as a {kind}, another row as a "
+                        f"{self._kinds[column, label]}: make them one"
+                    )
+                yield label
 
 
 def to_labels(cell: object, separator: str | None) -> tuple[str, ...]:
-    """The labels in a cell: a text, parted at `separator`, a list of them, a number, or nothing."""
+    """The labels in a cell: a text, parted at `separator`, a list of them, a number, or nothing.
+
+    A text stays as it is, but for spaces around it. A whole number is written without a point.
+    Errors: `ValueError` for a number with a fraction, a list written as a text, anything else.
+    """
+    labels = (_label(value) for value in _values(cell, separator))
+    return tuple(dict.fromkeys(label for label in labels if label))
+
+
+def _values(cell: object, separator: str | None) -> Sequence[object]:
     if isinstance(cell, str):
-        parts = cell.split(separator) if separator is not None else [cell]
-    elif isinstance(cell, list | tuple | np.ndarray):
-        parts = [str(part) for part in cell if part is not None]
-    else:
-        parts = [] if cell is None or cell != cell else [str(cell)]  # NaN is nothing
-    stripped = (one_form(part).strip() for part in parts)
-    return tuple(dict.fromkeys(part for part in stripped if part))
+        return cell.split(separator) if separator is not None else [cell]
+    if isinstance(cell, list | tuple | np.ndarray):
+        return list(cell)
+    return [cell]
+
+
+def _label(value: object) -> str:
+    """Of one value; empty for none."""
+    if value is None or value != value:  # NaN
+        return ""
+    if isinstance(value, str):
+        label = one_form(value).strip()
+        if LIST.fullmatch(label):
+            raise ValueError(
+                f"has {label!r}, a list written as a text: part the labels by a sign of your own "
+                "and name it in source.separator, or keep lists in Parquet or JSON lines"
+            )
+        return label
+    if isinstance(value, bool | int):
+        return str(value)
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
+        return str(int(value))
+    raise ValueError(f"has {value!r}: a label is a text, a whole number, or a list of these")
 
 
 def with_image(picture: Picture, cell: object) -> Picture:

@@ -10,7 +10,7 @@ from typing import Any
 from huggingface_hub import constants
 
 from pipeline.core.errors import UserError
-from pipeline.ingest.sources.columns import check_columns, describe, with_image
+from pipeline.ingest.sources.columns import Describer, check_columns, with_image
 from pipeline.ingest.sources.params import HuggingFaceSource, SplitName
 from pipeline.ingest.sources.parts import parts_of, spoken
 from pipeline.ingest.sources.picture import Picture
@@ -36,8 +36,10 @@ def huggingface_pictures(params: HuggingFaceSource, root: Path) -> Iterator[Pict
         opened, folders = _open(params, folder)
         splits = _splits(params, sorted(opened), where)
         yield from spoken({name: split for name, split in splits.items() if split is not None})
+        describer = Describer(params)
         for name, split in sorted(splits.items()):
-            yield from _pictures(params, opened[name], name, split, folders)
+            yield from _pictures(params, describer, opened[name], name, split, folders)
+        describer.check()
     except UserError:
         raise
     except Exception as error:  # datasets, its hub's client and Arrow have errors of their own
@@ -94,13 +96,18 @@ def _splits(
 
 
 def _pictures(
-    params: HuggingFaceSource, part: Any, name: str, split: str | None, folders: list[Path]
+    params: HuggingFaceSource,
+    describer: Describer,
+    part: Any,
+    name: str,
+    split: str | None,
+    folders: list[Path],
 ) -> Iterator[Picture]:
     for i, row in enumerate(part):
         named = {column: _named(part.features[column], cell) for column, cell in row.items()}
         where = f"row {i + 1} of the split {name!r}"
-        picture = describe(named, params, path=f"{name}/{i:05}", where=where, split=split)
-        yield with_image(picture, _loaded(row[params.image], folders))
+        picture = describer.picture(named, path=f"{name}/{i:05}", where=where, split=split)
+        yield picture if picture.fault else with_image(picture, _loaded(row[params.image], folders))
 
 
 def _loaded(cell: Any, folders: list[Path]) -> Any:

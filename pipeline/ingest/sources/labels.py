@@ -65,7 +65,11 @@ def _rows(table: Table, params: LabelTable) -> dict[str, tuple[str, Labels]]:
     check_columns([params.key, params.column], table.columns, where=table.where)
     rows: dict[str, tuple[str, Labels]] = {}
     for row in table.rows([params.key, params.column]):
-        name, labels = str(row[params.key]), to_labels(row[params.column], params.separator)
+        name = str(row[params.key])
+        try:
+            labels = to_labels(row[params.column], params.separator)
+        except ValueError as error:
+            raise UserError(f"{table.where}: {name!r} {error}") from None
         if rows.setdefault(_plain(name), (name, labels))[1] != labels:
             raise UserError(
                 f"{table.where} has {name!r} twice, with different labels: keep one row"

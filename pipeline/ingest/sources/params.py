@@ -128,6 +128,8 @@ class DescribedSource(Strict):
     """What parts several labels in a cell."""
     artist: str | None = None
     """The column of the artist."""
+    on_error: Literal["stop", "reject"] = "stop"
+    """What a row that cannot be used is: the stage's end, or left out, up to a tenth of them."""
 
 
 class TableSource(DescribedSource):

@@ -62,7 +62,7 @@ def parts_of(
 
 def spoken(parts: Mapping[str, SplitName]) -> Iterator[str]:
     """What the summary says, where a name is not that of its part."""
-    if any(name.lower() != part for name, part in parts.items()):
+    if any(name.lower() not in (part, "val") for name, part in parts.items()):
         yield "parts of the split: " + ", ".join(f"{n} is {part}" for n, part in parts.items())
 
 

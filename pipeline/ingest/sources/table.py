@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,15 @@ from pathlib import Path
 from pipeline.core.console import counted
 from pipeline.core.errors import UserError
 from pipeline.ingest.sources.archives import open_tree
-from pipeline.ingest.sources.columns import check_columns, describe, to_labels, with_image
+from pipeline.ingest.sources.columns import Describer, check_columns, to_labels, with_image
+from pipeline.ingest.sources.lookup import Lookup
 from pipeline.ingest.sources.params import SplitName, TableSource
 from pipeline.ingest.sources.parts import parts_of, spoken
 from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.sources.tabular import Row, Table, open_table
 from pipeline.ingest.sources.tree import FolderTree, Tree, text
+
+EXPLAINED = 20  # rows whose file is missing that are told the nearest: to seek it takes long
 
 
 def table_pictures(params: TableSource, root: Path) -> Iterator[Picture | str]:
@@ -36,45 +38,154 @@ def table_pictures(params: TableSource, root: Path) -> Iterator[Picture | str]:
             yield f"{table.where} read with {table.said}"
         wanted = [name for name in (*params.labels, params.artist, params.split) if name]
         check_columns([params.image, *wanted], table.columns, where=table.where)
+        describer = Describer(params)
+        parts = _parts(params, table)
+        yield from spoken(parts)
         if params.image in table.binary:
-            yield from _stored(params, table, wanted)
+            yield from _stored(params, table, _Rows(params, table, parts, wanted), describer)
         else:
-            yield from _listed(params, table, wanted, tree)
+            rows = _Rows(params, table, parts, [params.image, *wanted])
+            yield from _listed(params, table, rows, describer, tree)
+        describer.check()
 
 
-def _stored(params: TableSource, table: Table, wanted: list[str]) -> Iterator[Picture | str]:
-    parts = _parts(params, table)
-    yield from spoken(parts)
-    rows = enumerate(table.rows(wanted))
-    pictures = [_describe(params, table, row, i, f"{params.file}/{i:05}", parts) for i, row in rows]
-    if left_out := pictures.count(None):
-        yield f"{counted(left_out, 'row')} of {table.where} left out by source.splits"
-    for picture, row in zip(pictures, table.rows([params.image]), strict=True):
-        if picture is not None:
-            yield with_image(picture, row[params.image])
+class _Rows:
+    """The rows of a table that are in a part of the split that is wanted, or in none.
+
+    Yields index, row and part; left_out: the number of the others so far.
+    """
+
+    def __init__(
+        self,
+        params: TableSource,
+        table: Table,
+        parts: Mapping[str, SplitName],
+        wanted: list[str],
+    ) -> None:
+        self._params, self._table, self._parts, self._wanted = params, table, parts, wanted
+        self.left_out = 0
+
+    def __iter__(self) -> Iterator[tuple[int, Row, SplitName | None]]:
+        self.left_out = 0
+        for i, row in enumerate(self._table.rows(self._wanted)):
+            name = _part(row, self._params.split)
+            if name and name not in self._parts:
+                self.left_out += 1
+            else:
+                yield i, row, self._parts.get(name)
+
+    def spoken(self) -> Iterator[str]:
+        """What the summary says."""
+        if self.left_out:
+            rows = counted(self.left_out, "row")
+            yield f"{rows} of {self._table.where} left out by source.splits"
+
+
+def _parts(params: TableSource, table: Table) -> Mapping[str, SplitName]:
+    """What the split column says -> the part of the split."""
+    if params.split is None:
+        return {}
+    where = f"{params.split} in {table.where}"
+    try:
+        names = {_part(row, params.split) for row in table.rows([params.split])} - {""}
+    except ValueError as error:
+        raise UserError(f"{where} {error}") from None
+    return parts_of(names, params.splits, where=where, what="value") if names else {}
+
+
+def _part(row: Row, column: str | None) -> str:
+    return ", ".join(to_labels(row[column], None)) if column is not None else ""
+
+
+def _stored(
+    params: TableSource, table: Table, rows: _Rows, describer: Describer
+) -> Iterator[Picture | str]:
+    """Pictures whose bytes stand in the table: read again, for they are large."""
+    pictures = {
+        i: describer.picture(row, path=f"{params.file}/{i:05}", where=_where(table, i), split=split)
+        for i, row, split in rows
+    }
+    yield from rows.spoken()
+    for i, row in enumerate(table.rows([params.image])):
+        if (picture := pictures.get(i)) is not None:
+            yield picture if picture.fault else with_image(picture, row[params.image])
 
 
 def _listed(
-    params: TableSource, table: Table, wanted: list[str], tree: Tree
+    params: TableSource, table: Table, rows: _Rows, describer: Describer, tree: Tree
 ) -> Iterator[Picture | str]:
-    rows = list(table.rows([params.image, *wanted]))
-    if not rows:
+    """Pictures that lie in files."""
+    kept = list(rows)
+    if not kept and not rows.left_out:
         raise UserError(f"{table.where} has no rows: it needs one for each picture")
-    parts = _parts(params, table)
-    yield from spoken(parts)
-    paths = _paths(params, table, [str(row[params.image] or "") for row in rows], tree)
-    described = [
-        (path, picture)
-        for i, (path, row) in enumerate(zip(paths, rows, strict=True))
-        if (picture := _describe(params, table, row, i, text(path), parts)) is not None
-    ]
-    if left_out := len(rows) - len(described):
-        yield f"{counted(left_out, 'row')} of {table.where} left out by source.splits"
-    for path, picture in sorted(described, key=lambda item: item[0].split("/")):
-        yield replace(picture, data=tree.read(path))
-    if beside := _not_listed(params, tree, {path for path, _ in described}):
+    yield from rows.spoken()
+    lookup = Lookup(tree, _top(params))
+    cells = [str(row[params.image] or "") for _, row, _ in kept]
+    paths = _paths(params, table, cells, lookup)
+    pictures = []
+    for (i, row, split), cell, path in zip(kept, cells, paths, strict=True):
+        where = _where(table, i)
+        if isinstance(path, str):
+            picture = describer.picture(row, path=text(path), where=where, split=split)
+            pictures.append((path, picture))
+        else:
+            pictures.append((cell, describer.reject(text(cell), f"{where}: {path}")))
+    if other := next(iter(lookup.respelled.items()), None):
+        paths_, (cell, path) = counted(len(lookup.respelled), "path"), other
+        yield f"{paths_} of {table.where} spelt otherwise than the files, as {cell!r} for {path!r}"
+    for path, picture in sorted(pictures, key=lambda item: item[0].split("/")):
+        yield picture if picture.fault else replace(picture, data=tree.read(path))
+    if beside := _not_listed(params, tree, {path for path, _ in pictures}):
         yield f"{counted(beside, 'picture')} beside those of {table.where} in no row of it"
     yield from tree.spoken()
+
+
+def _where(table: Table, index: int) -> str:
+    return f"row {index + 1} of {table.where}"
+
+
+def _paths(
+    params: TableSource, table: Table, cells: list[str], lookup: Lookup
+) -> list[str | ValueError]:
+    """The path in the tree that each cell means, or what is wrong with it.
+
+    Errors: `UserError` for what is wrong, unless such rows are rejected.
+    """
+    found: list[str | ValueError] = []
+    rows: dict[str, int] = {}  # path -> its first row
+    missing, twice = [], []
+    for i, cell in enumerate(cells):
+        try:
+            path = lookup.find(cell)
+        except ValueError as error:
+            if params.on_error == "stop":
+                raise UserError(f"{_where(table, i)}: {error}: write which one is meant") from None
+            found.append(error)
+            continue
+        if path is None:
+            missing.append(cell)
+            nearest = f"; {lookup.nearest(cell)}" if len(missing) <= EXPLAINED else ""
+            found.append(ValueError(f"{cell!r} is missing{nearest}"))
+        elif path in rows:
+            twice.append(path)
+            found.append(ValueError(f"{path!r} stands in row {rows[path] + 1} too"))
+        else:
+            rows[path] = i
+            found.append(path)
+    if missing and params.on_error == "stop":
+        raise UserError(
+            f"{table.where} names {counted(len(missing), 'file')} in {params.image} missing from "
+            f"{lookup.where}: {_first(missing)}: source.root says what the paths are relative to; "
+            f"of the first, {lookup.nearest(missing[0])}"
+        )
+    if twice and params.on_error == "stop":
+        names = list(dict.fromkeys(twice))
+        raise UserError(
+            f"{table.where} lists {counted(len(names), 'path')} more than once: {_first(names)}: "
+            "keep one row of each; several labels go into one cell, with source.separator, or "
+            "several columns"
+        )
+    return found
 
 
 def _not_listed(params: TableSource, tree: Tree, listed: set[str]) -> int:
@@ -87,54 +198,6 @@ def _not_listed(params: TableSource, tree: Tree, listed: set[str]) -> int:
 def _top(params: TableSource) -> str:
     """What paths are relative to."""
     return params.root if params.root is not None else posixpath.dirname(params.file) or "."
-
-
-def _parts(params: TableSource, table: Table) -> Mapping[str, SplitName]:
-    """What the split column says -> the part of the split."""
-    if params.split is None:
-        return {}
-    names = {_name(row[params.split]) for row in table.rows([params.split])} - {""}
-    where = f"{params.split} in {table.where}"
-    return parts_of(names, params.splits, where=where, what="value") if names else {}
-
-
-def _name(cell: object) -> str:
-    return ", ".join(to_labels(cell, None))
-
-
-def _describe(
-    params: TableSource,
-    table: Table,
-    row: Row,
-    index: int,
-    path: str,
-    parts: Mapping[str, SplitName],
-) -> Picture | None:
-    """None for a picture of a part that `params.splits` does not name."""
-    name = _name(row[params.split]) if params.split is not None else ""
-    if name and name not in parts:
-        return None
-    where = f"row {index + 1} of {table.where}"
-    return describe(row, params, path=path, where=where, split=parts.get(name))
-
-
-def _paths(params: TableSource, table: Table, cells: list[str], tree: Tree) -> list[str]:
-    """The path in the tree that each cell means."""
-    top = _top(params)
-    paths = tree.find([posixpath.normpath(posixpath.join(top, cell)) for cell in cells])
-    if missing := [cell for cell, path in zip(cells, paths, strict=True) if path is None]:
-        raise UserError(
-            f"{table.where} names {counted(len(missing), 'file')} in {params.image} missing from "
-            f"{tree.where(top)}: {_first(missing)}: source.root says what the paths are relative to"
-        )
-    found = [path for path in paths if path is not None]
-    if twice := [path for path, count in Counter(found).items() if count > 1]:
-        raise UserError(
-            f"{table.where} lists {counted(len(twice), 'path')} more than once: {_first(twice)}: "
-            "keep one row of each; several labels go into one cell, with source.separator, or "
-            "several columns"
-        )
-    return found
 
 
 def _first(names: list[str]) -> str:

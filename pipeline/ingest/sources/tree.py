@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -85,18 +85,6 @@ class Tree(ABC):
                 return file.read()
         except UNREADABLE:
             return b""
-
-    def find(self, paths: Sequence[str]) -> list[str | None]:
-        """Each file's path as it is stored, in whatever Unicode form; None for one not there."""
-        found = [
-            path if not path.startswith(("/", "../")) and self.is_file(path) else None
-            for path in paths
-        ]
-        if None in found:
-            stored = {one_form(path): path for path in self.files(".")}
-            pairs = zip(found, paths, strict=True)
-            found = [path or stored.get(one_form(wanted)) for path, wanted in pairs]
-        return found
 
 
 class FolderTree(Tree):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.core.errors import UserError
 from pipeline.ingest.sources.archives import open_tree
-from pipeline.ingest.sources.columns import check_columns, describe
+from pipeline.ingest.sources.columns import Describer, check_columns
 from pipeline.ingest.sources.params import WebDatasetSource
 from pipeline.ingest.sources.parts import part_of
 from pipeline.ingest.sources.picture import Picture
@@ -27,10 +27,19 @@ def webdataset_pictures(params: WebDatasetSource, root: Path) -> Iterator[Pictur
     Errors: `UserError` for a pattern without shards, a stem without one picture, a part that is not
     there or cannot be read, a picture without a label.
     """
+    describer = Describer(params)
     for shard, split in sorted(_shards(params, root).items()):
         with open_tree(root, shard) as tree:
             for stem, parts in _samples(shard, tree).items():
-                yield _picture(params, tree, f"{shard}/{stem}", parts, split)
+                where = text(f"{shard}/{stem}")
+                try:
+                    part, row = _row(params, tree, where, parts)
+                except UserError as error:
+                    yield describer.reject(where, str(error))
+                    continue
+                picture = describer.picture(row, path=f"{where}.{part}", where=where, split=split)
+                yield picture if picture.fault else replace(picture, data=tree.read(parts[part]))
+    describer.check()
 
 
 def _shards(params: WebDatasetSource, root: Path) -> dict[str, str | None]:
@@ -77,10 +86,10 @@ def _samples(shard: str, tree: Tree) -> dict[str, dict[str, str]]:
     return samples
 
 
-def _picture(
-    params: WebDatasetSource, tree: Tree, stem: str, parts: dict[str, str], split: str | None
-) -> Picture:
-    where = text(stem)
+def _row(
+    params: WebDatasetSource, tree: Tree, where: str, parts: dict[str, str]
+) -> tuple[str, dict[str, object]]:
+    """The part that is the picture, and what the others say."""
     pictures = [part for part in parts if part in PICTURES]
     if len(pictures) != 1:
         raise UserError(f"{where} has {len(pictures)} pictures ({', '.join(parts)}): it needs one")
@@ -90,8 +99,7 @@ def _picture(
     for part in sorted(small):
         row |= _read(part, tree.read(parts[part]), f"{where}.{part}")
     check_columns(wanted, [*row, *(part for part in parts if part not in small)], where=where)
-    picture = describe(row, params, path=f"{where}.{pictures[0]}", where=where, split=split)
-    return replace(picture, data=tree.read(parts[pictures[0]]))
+    return pictures[0], row
 
 
 def _read(part: str, data: bytes, where: str) -> dict[str, object]:

@@ -165,6 +165,133 @@ def test_commas_in_a_table_with_tabs(write):
     assert [p.labels for p in found] == [("Naive, early",), ("Naive, late",)]
 
 
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_whole_numbers_have_no_point(write, ending):
+    """As pandas has them after one missing value."""
+    rows = [{**row, "style": style} for row, style in zip(ROWS, (1.0, 2.0, -30.0), strict=True)]
+    found = read(write({**FILES, f"t.{ending}": text(rows, ending)}), f"t.{ending}")
+    assert [p.labels for p in found] == [("2",), ("-30",), ("1",)]
+
+
+@pytest.mark.parametrize(
+    ("value", "parts"),
+    [
+        (0.5, ["has 0.5", "whole number"]),
+        (float("inf"), ["has inf", "whole number"]),
+        ({"a": 1}, ["{'a': 1}", "a label is a text"]),
+        ("['Pop Art', 'Op Art']", ["a list written as a text", "source.separator"]),
+        ('["Pop Art"]', ["a list written as a text"]),
+        ("('A', 'B')", ["a list written as a text"]),
+        ([["A"], "B"], ["has ['A']", "a label is a text"]),
+        (1, ["'1' in style as a number, another row as a text", "make them one"]),
+        ([1], ["'1' in style as a number, another row as a text"]),
+    ],
+)
+def test_labels_that_are_doubtful(write, refused, value, parts):
+    rows = [{**ROWS[0], "style": "1"}, {**ROWS[1], "style": value}]
+    root = write({**FILES, "t.jsonl": text(rows, "jsonl")})
+    with refused("row 2 of", *parts):
+        read(root, "t.jsonl")
+
+
+def test_texts_stay(write):
+    styles = ("1.0", "(early)", "[sic]:")
+    rows = [{**row, "style": style} for row, style in zip(ROWS, styles, strict=True)]
+    found = read(write({**FILES, "t.csv": text(rows, "csv")}), "t.csv")
+    assert {p.labels for p in found} == {(style,) for style in styles}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        r"b\2 x.png", "b/2%20x.png", " b/2 x.png ", "B/2 X.PNG", "b/2 x", "/b/2 x.png",
+        "./b/2 x.png", r".\B\2%20X",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("root", [None, "in"])
+def test_paths_that_are_spelt_otherwise(write, cell, root):
+    top = "in/" if root else ""
+    files = {f"{top}a/1.png": b"1", f"{top}b/2 x.png": b"2", f"{top}b/2.png": b"3"}
+    rows = [{"file": "a/1.png", "style": "A"}, {"file": cell, "style": "B"}]
+    there = write({**files, "t.jsonl": text(rows, "jsonl")})
+    params = {"artist": None, "split": None, "root": root}
+    found = found_in(there, "t.jsonl", **params)
+    pictures = [p for p in found if isinstance(p, Picture)]
+    assert [(p.path, p.data) for p in pictures] == [
+        (f"{top}a/1.png", b"1"),
+        (f"{top}b/2 x.png", b"2"),
+    ]
+    notes = [note for note in found if isinstance(note, str) and "spelt otherwise than" in note]
+    assert len(notes) == (cell != "./b/2 x.png")
+    assert all(f"1 path of {there / 't.jsonl'}" in note and repr(cell) in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [("a/1", ["'a/1.jpg'", "'a/1.png'"]), ("A/2.PNG", ["'a/2.png'", "'a/2.Png'"])],
+)
+def test_two_files_that_may_be_meant(write, refused, cell, names):
+    files = dict.fromkeys(["a/1.png", "a/1.jpg", "a/2.png", "a/2.Png"], b"x")
+    there = write({**files, "t.jsonl": text([{"file": cell, "style": "A"}], "jsonl")})
+    with refused("row 1 of", f"{cell!r} may be", *names):
+        read(there, "t.jsonl", artist=None, split=None)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("x/1.png", "the nearest file is 'a/1.png'"),
+        ("b/22.png", "the nearest file is 'b/2.png'"),
+        ("https://example.org/1.png", "an address: fetch the files first"),
+    ],
+)
+def test_the_nearest_file(write, refused, cell, said):
+    there = write({**FILES, "t.jsonl": text([{"file": cell, "style": "A"}], "jsonl")})
+    with refused("names 1 file", repr(cell), said):
+        read(there, "t.jsonl", artist=None, split=None)
+
+
+# ---------------------------------------------------------------- rows that are left out
+
+BAD = {
+    "missing": ({"file": "c/9.png"}, "row 41 of", "'c/9.png' is missing; the nearest file is"),
+    "no label": ({"style": " "}, "row 41 of", "has no label in style"),
+    "twice": ({"file": "a/07.png"}, "row 41 of", "'a/07.png' stands in row 8 too"),
+    "a list": ({"style": "['a']"}, "row 41 of", "a list written as a text"),
+}
+
+
+def forty(write, *more):
+    files = {f"a/{i:02}.png": b"%d" % i for i in range(41)}
+    rows = [{"file": path, "style": "AB"[i % 2]} for i, path in enumerate(files)]
+    rows = [*rows[:40], *({**rows[40], **row} for row in more)]
+    return write({**files, "t.csv": text(rows, "csv")})
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_row(write, refused, bad):
+    row, *parts = BAD[bad]
+    root = forty(write, row)
+    columns = {"artist": None, "split": None}
+    with refused():
+        read(root, "t.csv", **columns)
+    found = read(root, "t.csv", on_error="reject", **columns)
+    assert len(found) == 41
+    ((reason, detail),) = [p.fault for p in found if p.fault]
+    assert reason == "bad row"
+    assert all(part in detail for part in parts)
+
+
+def test_too_many_bad_rows(write, refused):
+    columns = {"artist": None, "split": None, "on_error": "reject"}
+    bad = [{"file": f"x/{i}.png"} for i in range(5)]
+    root = forty(write, *bad[:4])
+    assert sum(p.fault is not None for p in read(root, "t.csv", **columns)) == 4
+    root = forty(write, *bad)
+    with refused("5 of 45 rows cannot be used", "more than a tenth", "row 41", "x/0.png"):
+        read(root, "t.csv", **columns)
+
+
 def test_pictures_that_no_row_names(write):
     root = write({**FILES, "t.csv": text(ROWS[:1], "csv"), "b/notes.txt": b"", "other/9.PNG": b""})
     (note,) = [x for x in found_in(root, "t.csv") if isinstance(x, str)]

@@ -87,6 +87,26 @@ def test_mistakes(pack, refused, files, labels, parts):
         read(pack("x.tar", files), "x.tar", labels=labels)
 
 
+def test_bad_samples_that_are_left_out(pack, refused):
+    bad = {"x1.cls": b"1", "x2.jpg": b"", "x3.jpg": b"", "x3.cls": b" "}
+    good = {f"{i:02}.{part}": b"1" for i in range(27) for part in ("jpg", "cls")}
+    root = pack("x.tar", {**good, **bad})
+    found = read(root, "x.tar", labels="cls", on_error="reject")
+    faults = [(p.path, p.fault.detail) for p in found if p.fault]
+    assert [path for path, _ in faults] == ["x.tar/x1", "x.tar/x2", "x.tar/x3.jpg"]
+    for said, (_, detail) in zip(("0 pictures", "'cls'", "no label"), faults, strict=True):
+        assert said in detail
+    with refused("x.tar/x1 has 0 pictures", "source.on_error: reject"):
+        read(root, "x.tar", labels="cls")
+    with refused("3 of 4 rows"):
+        read(
+            pack("y.tar", {**bad, "0.jpg": b"", "0.cls": b"1"}),
+            "y.tar",
+            labels="cls",
+            on_error="reject",
+        )
+
+
 def test_a_pattern_without_shards(pack, refused):
     root = pack("x.tar", {})
     with refused(str(root), "no shards 'y*.tar'", "source.shards"):
