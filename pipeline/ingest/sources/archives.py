@@ -64,7 +64,7 @@ class ArchiveTree(Tree):
     ) -> None:
         super().__init__()
         self.path, self._opener = path, opener
-        self._members: dict[str, Any] = {}
+        self._members: dict[str, Entry] = {}
         self._folders: dict[str, set[str]] = {".": set()}  # path -> names of the folders in it
         for entry in _within_limits(path, entries):
             parts = _parts(path, entry)
@@ -79,7 +79,7 @@ class ArchiveTree(Tree):
                         f"{path} holds {text(name)!r} twice: which one counts is not known; pack "
                         "it again with one of them"
                     )
-                self._members[name] = entry.member
+                self._members[name] = entry
         self._sorted = sorted(name.split("/") for name in self._members)
 
     def where(self, path: str) -> str:
@@ -109,7 +109,10 @@ class ArchiveTree(Tree):
         return visible
 
     def open(self, path: str) -> IO[bytes]:
-        return self._opener(self._members[_plain(path)])
+        return self._opener(self._members[_plain(path)].member)
+
+    def size(self, path: str) -> int:
+        return self._members[_plain(path)].size
 
 
 @contextmanager

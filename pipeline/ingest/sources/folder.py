@@ -39,13 +39,14 @@ def folder_pictures(params: FolderSource, root: Path) -> Iterator[Picture | str]
         _check(params, tree, files)
         for folder, split in folders:
             for path in files[folder]:
-                yield Picture(
-                    data=tree.read(path),
+                picture = Picture(
+                    data=b"",
                     path=text(path),
                     labels=labels[last(folder)],
                     artist=_artist(params, last(folder), last(path)),
                     split=split,
                 )
+                yield tree.fill(picture, path)
         yield from tree.spoken()
 
 

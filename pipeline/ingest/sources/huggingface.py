@@ -107,18 +107,24 @@ def _pictures(
         named = {column: _named(part.features[column], cell) for column, cell in row.items()}
         where = f"row {i + 1} of the split {name!r}"
         picture = describer.picture(named, path=f"{name}/{i:05}", where=where, split=split)
-        yield picture if picture.fault else with_image(picture, _loaded(row[params.image], folders))
+        if picture.fault:
+            yield picture
+        elif file := _file(row[params.image], folders):
+            unread = with_image(picture, {"path": file.name})
+            yield FolderTree(file.parent).fill(unread, file.name)
+        else:
+            yield with_image(picture, row[params.image])
 
 
-def _loaded(cell: Any, folders: list[Path]) -> Any:
-    """The cell of a picture with its bytes, where there is only a path: to a file in `folders`."""
+def _file(cell: Any, folders: list[Path]) -> Path | None:
+    """The file in `folders` that the cell of a picture names, where it does not hold the bytes."""
     if cell is None or cell["bytes"] is not None or cell["path"] is None:
-        return cell
+        return None
     file = Path(os.path.normpath(cell["path"]))
     allowed = [form for folder in folders for form in (folder.absolute(), folder.resolve())]
     if not any(file.is_relative_to(folder) for folder in allowed):
         raise UserError(f"a row names {cell['path']!r}, which is no file of the set: it is refused")
-    return {"bytes": file.read_bytes(), "path": file.name}
+    return file
 
 
 def _named(feature: Any, cell: Any) -> Any:

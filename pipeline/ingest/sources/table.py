@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from pipeline.core.console import counted
@@ -134,7 +133,7 @@ def _listed(
         paths_, (cell, path) = counted(len(lookup.respelled), "path"), other
         yield f"{paths_} of {table.where} spelt otherwise than the files, as {cell!r} for {path!r}"
     for path, picture in sorted(pictures, key=lambda item: item[0].split("/")):
-        yield picture if picture.fault else replace(picture, data=tree.read(path))
+        yield picture if picture.fault else tree.fill(picture, path)
     if beside := _not_listed(params, tree, {path for path, _ in pictures}):
         yield f"{counted(beside, 'picture')} beside those of {table.where} in no row of it"
     yield from tree.spoken()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import stat
 import tarfile
 import unicodedata
 import zipfile
@@ -11,8 +12,11 @@ import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
+
+from pipeline.ingest.sources.picture import Fault, Picture
 
 # What reading a file may raise: it is gone, not permitted, or damaged within its archive.
 UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
@@ -26,6 +30,12 @@ LEFT_BEHIND = (
     "network trash folder", "temporary items", "icon\r",
 )  # fmt: skip
 LEFT_BEHIND_AS = ("__macosx", "synophoto_thumb", "synoindex_")  # how others begin
+
+MAX_FILE = 2**29  # bytes of one that is read whole: of a picture, or of a part of its sample
+
+
+class UnreadableError(Exception):
+    """A file that is not read; the message is the reason, a few words."""
 
 
 class Tree(ABC):
@@ -78,13 +88,28 @@ class Tree(ABC):
     def open(self, path: str) -> IO[bytes]:
         """The file `path`, to be read and to be closed. Errors: those in UNREADABLE."""
 
+    @abstractmethod
+    def size(self, path: str) -> int:
+        """Bytes of the file `path`. Errors: `OSError`, also for what is no plain file."""
+
     def read(self, path: str) -> bytes:
-        """The file's bytes; none where it cannot be read: it is then rejected like an empty one."""
+        """The bytes of a plain file, at most MAX_FILE. Errors: `UnreadableError`."""
         try:
+            size = self.size(path)
+            if size > MAX_FILE:
+                raise UnreadableError(f"{size} bytes, more than {MAX_FILE}")
             with self.open(path) as file:
-                return file.read()
-        except UNREADABLE:
-            return b""
+                return file.read(size)
+        except UNREADABLE as error:
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise UnreadableError(f"cannot be read: {reason}") from None
+
+    def fill(self, picture: Picture, path: str) -> Picture:
+        """`picture` with the bytes of a file, or with why there are none."""
+        try:
+            return replace(picture, data=self.read(path))
+        except UnreadableError as error:
+            return replace(picture, fault=Fault("unreadable", str(error)))
 
 
 class FolderTree(Tree):
@@ -120,6 +145,12 @@ class FolderTree(Tree):
 
     def open(self, path: str) -> IO[bytes]:
         return (self.root / path).open("rb")
+
+    def size(self, path: str) -> int:
+        status = (self.root / path).stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError("it is no plain file")
+        return status.st_size
 
 
 def shown(name: str) -> bool:

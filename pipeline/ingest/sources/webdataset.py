@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from pipeline.core.errors import UserError
@@ -13,7 +12,7 @@ from pipeline.ingest.sources.params import WebDatasetSource
 from pipeline.ingest.sources.parts import part_of
 from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.sources.tabular import json_object
-from pipeline.ingest.sources.tree import Tree, text
+from pipeline.ingest.sources.tree import Tree, UnreadableError, text
 
 PICTURES = ("jpg", "jpeg", "png", "webp", "avif", "bmp", "gif", "jp2", "ppm", "tif", "tiff")
 
@@ -38,7 +37,7 @@ def webdataset_pictures(params: WebDatasetSource, root: Path) -> Iterator[Pictur
                     yield describer.reject(where, str(error))
                     continue
                 picture = describer.picture(row, path=f"{where}.{part}", where=where, split=split)
-                yield picture if picture.fault else replace(picture, data=tree.read(parts[part]))
+                yield picture if picture.fault else tree.fill(picture, parts[part])
     describer.check()
 
 
@@ -97,18 +96,18 @@ def _row(
     small = {"json" if name.startswith("json.") else name for name in wanted} & set(parts)
     row: dict[str, object] = {}
     for part in sorted(small):
-        row |= _read(part, tree.read(parts[part]), f"{where}.{part}")
+        row |= _read(part, tree, parts[part], f"{where}.{part}")
     check_columns(wanted, [*row, *(part for part in parts if part not in small)], where=where)
     return pictures[0], row
 
 
-def _read(part: str, data: bytes, where: str) -> dict[str, object]:
+def _read(part: str, tree: Tree, path: str, where: str) -> dict[str, object]:
     """What a part says: a text, or the values of a JSON object by key."""
     try:
         if part == "json":
-            return {f"json.{key}": value for key, value in json_object(data).items()}
-        return {part: data.decode()}
-    except ValueError as error:
+            return {f"json.{key}": value for key, value in json_object(tree.read(path)).items()}
+        return {part: tree.read(path).decode()}
+    except (ValueError, UnreadableError) as error:
         kind = "JSON object" if part == "json" else "text"
         raise UserError(
             f"{where} is no {kind} in UTF-8 ({error}): mend it or leave the picture out"

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.ingest.sources import archives
 from pipeline.ingest.sources.archives import open_tree
+from pipeline.ingest.sources.picture import Picture
 
 FILES = {
     "b/2.png": b"two",
@@ -37,7 +38,13 @@ def walk(tree):
 
 def opened(root, name):
     with open_tree(root, name) as tree:
-        return walk(tree), {path: tree.read(path) for path in tree.files(".")}
+        return walk(tree), {path: content(tree, path) for path in tree.files(".")}
+
+
+def content(tree, path):
+    """Bytes, or why there are none."""
+    picture = tree.fill(Picture(b"", path, ()), path)
+    return picture.fault.detail if picture.fault else picture.data
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -198,7 +205,9 @@ def test_a_zip_that_says_too_little(pack):
     root = pack("x.zip", {"1.png": bytes(10**6), "2.png": b"2"})
     data = (root / "x.zip").read_bytes()
     (root / "x.zip").write_bytes(data.replace(struct.pack("<L", 10**6), struct.pack("<L", 10)))
-    assert opened(root, "x.zip")[1] == {"1.png": b"", "2.png": b"2"}
+    found = opened(root, "x.zip")[1]
+    assert found["1.png"].startswith("cannot be read: Bad CRC")
+    assert found["2.png"] == b"2"
 
 
 # ---------------------------------------------------------------- what is damaged
@@ -240,4 +249,28 @@ def test_a_damaged_picture_is_rejected_alone(pack):
     data = bytearray((root / "x.zip").read_bytes())
     data[data.index(zlib.compress(noise["1.png"])[10:60]) + 20] ^= 255
     (root / "x.zip").write_bytes(data)
-    assert opened(root, "x.zip")[1] == {**noise, "1.png": b""}
+    found = opened(root, "x.zip")[1]
+    assert found.pop("1.png").startswith("cannot be read: ")
+    assert found == {"0.png": noise["0.png"], "2.png": noise["2.png"]}
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar", None])
+def test_files_of_too_many_bytes(pack, write, monkeypatch, name):
+    monkeypatch.setattr("pipeline.ingest.sources.tree.MAX_FILE", 10)
+    files = {"1.png": bytes(10), "2.png": bytes(11)}
+    found = opened(pack(name, files) if name else write(files), name)[1]
+    assert found == {"1.png": bytes(10), "2.png": "11 bytes, more than 10"}
+
+
+def test_what_is_no_plain_file(write):
+    """Not waited for, nor read for ever."""
+    root = write({"1.png": b"1"})
+    os.mkfifo(root / "pipe.png")
+    (root / "zero.png").symlink_to("/dev/zero")
+    (root / "gone.png").symlink_to("nowhere")
+    assert opened(root, None)[1] == {
+        "1.png": b"1",
+        "gone.png": "cannot be read: No such file or directory",
+        "pipe.png": "cannot be read: it is no plain file",
+        "zero.png": "cannot be read: it is no plain file",
+    }

@@ -53,9 +53,9 @@ def test_what_is_no_picture_of_the_set(root):
         "README.md", ".hidden/1.png", "a/.DS_Store", "a/.trash/2.png", "a/3.png", "b/4.png"
     )
     (there / "a" / "broken link.png").symlink_to("nowhere")
-    found = {p.path: p.data for p in read(there)}
+    found = {p.path: p.fault for p in read(there)}
     assert list(found) == ["a/3.png", "a/broken link.png", "b/4.png"]
-    assert found["a/broken link.png"] == b""  # for the list of the rejected
+    assert found["a/broken link.png"].detail == "cannot be read: No such file or directory"
 
 
 LEFT_BEHIND = [

@@ -155,6 +155,19 @@ def test_a_row_that_names_another_file(tmp_path, picture, refused):
             read(tmp_path, root="set")
 
 
+def test_a_row_that_names_a_file_that_is_gone(tmp_path, picture):
+    path = str(tmp_path / "set" / "gone.png")
+    rows = {"image": [{"bytes": picture(1), "path": None}, {"bytes": None, "path": path}]}
+    (tmp_path / "set").mkdir()
+    pq.write_table(pa.table({**rows, "label": ["a", "b"]}), tmp_path / "set" / "train.parquet")
+    found = read(tmp_path, root="set")
+    assert [(p.path, p.data) for p in found] == [
+        ("train/00000", picture(1)),
+        ("train/00001/gone.png", b""),
+    ]
+    assert found[1].fault.detail == "cannot be read: No such file or directory"
+
+
 def test_a_hub_that_cannot_be_reached(tmp_path, monkeypatch, refused):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with refused("someone/paintings cannot be opened", "needs the network", "OWNER/NAME"):

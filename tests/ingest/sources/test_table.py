@@ -1,4 +1,5 @@
 import json
+import os
 import unicodedata
 
 import pandas as pd
@@ -249,6 +250,16 @@ def test_the_nearest_file(write, refused, cell, said):
     there = write({**FILES, "t.jsonl": text([{"file": cell, "style": "A"}], "jsonl")})
     with refused("names 1 file", repr(cell), said):
         read(there, "t.jsonl", artist=None, split=None)
+
+
+def test_a_pipe_in_a_table(write, refused):
+    there = write({**FILES, "t.csv": b"file,style\npipe.png,A\n"})
+    os.mkfifo(there / "pipe.png")
+    os.mkfifo(there / "pipe.csv")
+    (found,) = read(there, "t.csv", artist=None, split=None)
+    assert found.fault.detail == "cannot be read: it is no plain file"
+    with refused("pipe.csv is missing"):
+        read(there, "pipe.csv", artist=None, split=None)
 
 
 # ---------------------------------------------------------------- rows that are left out
