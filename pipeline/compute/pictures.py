@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, _imaging
+
+from pipeline.compute.formats import foreign
 
 MAX_PIXELS = 178_000_000  # Pillow refuses twice Image.MAX_IMAGE_PIXELS, 178.9 million, of itself
+MAX_RATIO = 100  # of the sides: to scale a longer strip takes much memory, and shows nothing
 
 # Of Pillow's decoders those of pictures people keep; some others start programs (EPS) or fetch.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "QOI", "TIFF", "WEBP")
+
+with suppress(OSError, AttributeError):  # where it is linked otherwise
+    _c = ctypes.CDLL(_imaging.__file__)  # of libtiff what Pillow uses, which writes to stderr
+    _c.TIFFSetErrorHandler(None)
+    _c.TIFFSetWarningHandler(None)
 
 
 class PictureError(Exception):
@@ -81,7 +90,8 @@ def decode_rgb(
     where they have one; transparent parts come out white. The size is read before anything is
     decoded.
 
-    Errors: `PictureError` for bytes that are empty, no image, damaged, or too many pixels.
+    Errors: `PictureError` for bytes that are empty, no image, damaged, too many pixels, or a strip
+    of more than MAX_RATIO to 1.
     """
     with _opened(data, max_pixels) as image:
         if at_least is not None:
@@ -121,11 +131,18 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
             width, height = image.size
             if width * height > max_pixels:
                 raise PictureError(f"{width} x {height} pixels, more than allowed")
+            if max(width, height) > MAX_RATIO * min(width, height):
+                raise PictureError(f"{width} x {height} pixels, more than {MAX_RATIO} to 1")
+            if image.format == "PNG":
+                _scale_key(image)
             yield image
     except PictureError:
         raise
     except UnidentifiedImageError:
-        raise PictureError("not an image") from None
+        known = foreign(data)
+        raise PictureError(
+            "not an image" + (f" that is read, but {known}" if known else "")
+        ) from None
     except Image.DecompressionBombError:
         raise PictureError("too many pixels") from None
     except Exception as error:  # decoders raise whatever a damaged file leads them to
@@ -161,7 +178,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         except (OSError, ImageCms.PyCMSError):
             pass  # a broken profile: convert as if there were none
     if image.mode.startswith("I") or image.mode == "F":
-        return _stretch(image)
+        return _reduced(image)
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
@@ -169,13 +186,29 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _stretch(image: Image.Image) -> Image.Image:
-    """Integers of 16 or 32 bits and floats: Pillow's own conversion clips them at 255."""
+def _reduced(image: Image.Image) -> Image.Image:
+    """Integers of 16 or 32 bits and floats, which Pillow's own conversion clips at 255.
+
+    Integers from 0 to 65,535 are divided by 257, others and floats stretched from 0 to 255.
+    """
     values = np.asarray(image, dtype=np.float64)
     if not np.isfinite(values).all():
         raise PictureError("holds values that are no finite numbers")
     low, high = values.min(), values.max()
     if image.mode.startswith("I") and low >= 0 and high <= 65535:
-        low, high = 0, 65535 if high > 255 else 255  # the range such a picture is stored in
+        low, high = 0, 65535
     scaled = (values - low) * (255 / ((high - low) or 1))
-    return Image.fromarray(np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)).convert("RGB")
+    grey = np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    if (key := image.info.get("transparency")) is not None:
+        grey[values == key] = 255
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _scale_key(image: Image.Image) -> None:
+    """The value of a PNG that means transparent, in its own bits -> as Pillow scales the pixels."""
+    key, tiles = image.info.get("transparency"), getattr(image, "tile", None)
+    raw = tiles[0].args if tiles else None
+    if raw in ("L;2", "L;4") and isinstance(key, int):
+        image.info["transparency"] = key * (85 if raw == "L;2" else 17)
+    elif raw == "RGB;16B" and isinstance(key, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in key)

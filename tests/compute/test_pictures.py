@@ -1,5 +1,6 @@
 """Encoded pictures in, correct RGB out."""
 
+import contextlib
 import struct
 import warnings
 import zlib
@@ -24,8 +25,8 @@ def quarters():
 
 
 def grey_ramp():
-    """(1, 256) from 0 to 255."""
-    return np.arange(256, dtype=np.uint8)[None]
+    """(16, 16) from 0 to 255."""
+    return np.arange(256, dtype=np.uint8).reshape(16, 16)
 
 
 def pixels(data):
@@ -128,9 +129,52 @@ def test_sixteen_bits_keep_the_highest(encode, format):
     np.testing.assert_array_equal(found[0], np.repeat([[0], [1], [128], [255]], 3, 1))
 
 
-def test_eight_bits_in_sixteen_stay(encode):
-    values = np.array([[0, 7, 255]], np.uint16)
-    np.testing.assert_array_equal(pixels(encode(Image.fromarray(values)))[0, :, 0], [0, 7, 255])
+@pytest.mark.parametrize("format", ["PNG", "TIFF", "PPM", "JPEG2000"])
+def test_dark_pictures_of_sixteen_bits_stay_dark(encode, format):
+    values = np.full((40, 40), 255, np.uint16)
+    values[0, 0] = 0
+    np.testing.assert_array_equal(pixels(encode(Image.fromarray(values), format))[5, 5], [1, 1, 1])
+
+
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(depth, colour, row, key, width):
+    """A PNG of one row with a value that means transparent, in its own bits."""
+    header = struct.pack(">IIBBBBB", width, 1, depth, colour, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + (chunk(b"PLTE", bytes([*RED, *GREEN])) if colour == 3 else b"")
+        + chunk(b"tRNS", key)
+        + chunk(b"IDAT", zlib.compress(b"\0" + row))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour", "row", "key", "expected"),
+    [
+        (1, 0, b"\x40", b"\0\1", [(0, 0, 0), WHITE]),
+        (1, 0, b"\x40", b"\0\0", [WHITE, WHITE]),
+        (2, 0, b"\x60", b"\0\2", [(85, 85, 85), WHITE]),
+        (4, 0, b"\x5a", b"\0\x0a", [(85, 85, 85), WHITE]),
+        (8, 0, b"\x05\x09", b"\0\x09", [(5, 5, 5), WHITE]),
+        (16, 0, struct.pack(">2H", 300, 40000), struct.pack(">H", 40000), [(1, 1, 1), WHITE]),
+        (16, 0, struct.pack(">2H", 300, 40000), struct.pack(">H", 300), [WHITE, (156,) * 3]),
+        (8, 2, bytes([1, 2, 3, 4, 5, 6]), b"\0\4\0\5\0\6", [(1, 2, 3), WHITE]),
+        (16, 2, struct.pack(">6H", 1, 2, 3, 300, 400, 40000),
+         struct.pack(">3H", 300, 400, 40000), [(0, 0, 0), WHITE]),
+        (1, 3, b"\x40", b"\xff\0", [RED, WHITE]),
+        (4, 3, b"\x01", b"\0", [WHITE, GREEN]),
+    ],
+)  # fmt: skip
+def test_the_key_of_a_png(depth, colour, row, key, expected):
+    data = png(depth, colour, row, key, 2)
+    np.testing.assert_array_equal(pixels(data)[0], expected)
+    grey = np.asarray(examine(data, at_least=1).grey)[0]
+    np.testing.assert_array_equal(grey, np.asarray(decode_rgb(data).convert("L"))[0])
 
 
 def test_floats_are_stretched(encode):
@@ -237,6 +281,48 @@ def test_no_pictures(data, reason):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC: convert it, as heif-convert does"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x18ftypisom\0\0\2\0", "video: convert it, as ffmpeg does"),
+        (b"\xff\x0a\x7f", "JPEG XL: convert it, as djxl does"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"8BPS\0\1", "Photoshop"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG: convert it, as rsvg-convert does"),
+        (b"<?xml version='1.0'?>\n<!-- x -->\n<svg/>", "SVG"),
+        (b"%PDF-1.4", "PDF"),
+        (b"<!doctype html><title>404</title>", "web page: fetch the picture itself"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+        (b"PK\3\4", "archive"),
+    ],
+)
+@pytest.mark.parametrize("look", [decode_rgb, partial(examine, at_least=8)])
+def test_what_other_files_are(data, said, look):
+    with pytest.raises(PictureError, match="not an image that is read, but") as caught:
+        look(data)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "group4"])
+def test_decoders_in_c_write_nothing(encode, compression, capfd):
+    image = noise().convert("1" if compression == "group4" else "L")
+    data = bytearray(encode(image, "TIFF", compression=compression))
+    data[200:400:3] = bytes(67)
+    with contextlib.suppress(PictureError):
+        decode_rgb(bytes(data))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("size", [(1, 101), (60_000, 1), (3, 301)])
+@pytest.mark.parametrize("look", [decode_rgb, partial(examine, at_least=48)])
+def test_strips(encode, size, look):
+    with pytest.raises(PictureError, match=f"{size[0]} x {size[1]} pixels, more than 100 to 1"):
+        look(encode(Image.new("RGB", size)))
+    assert decode_rgb(encode(Image.new("RGB", (3, 300)))).size == (3, 300)
+
+
 @pytest.mark.parametrize("look", [decode_rgb, partial(examine, at_least=8)])
 def test_a_damaged_byte(encode, look):
     data = bytearray(encode(noise()))
@@ -247,11 +333,6 @@ def test_a_damaged_byte(encode, look):
 
 def png_of_size(width, height):
     """A PNG whose header promises width x height, with next to nothing behind it."""
-
-    def chunk(kind, body):
-        return (
-            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        )
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
