@@ -17,6 +17,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, _im
 from pipeline.compute.formats import foreign
 
 MAX_PIXELS = 178_000_000  # Pillow refuses twice Image.MAX_IMAGE_PIXELS, 178.9 million, of itself
+PHOTOMETRIC = 262  # the tag of a TIFF; 0: white is zero
 MAX_RATIO = 100  # of the sides: to scale a longer strip takes much memory, and shows nothing
 
 # Of Pillow's decoders those of pictures people keep; some others start programs (EPS) or fetch.
@@ -194,6 +195,8 @@ def _reduced(image: Image.Image) -> Image.Image:
     values = np.asarray(image, dtype=np.float64)
     if not np.isfinite(values).all():
         raise PictureError("holds values that are no finite numbers")
+    if image.mode.startswith("I;16") and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0:
+        values = 65535 - values  # Pillow leaves it to us
     low, high = values.min(), values.max()
     if image.mode.startswith("I") and low >= 0 and high <= 65535:
         low, high = 0, 65535

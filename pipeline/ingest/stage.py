@@ -22,6 +22,7 @@ from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.splitting import artists_apart, split_pictures
 from pipeline.ingest.spool import Spool
 from pipeline.ingest.watching import check_watched
+from pipeline.measure.splitting import SPLITS
 
 
 def ingest(params: Ingest) -> str:
@@ -59,7 +60,15 @@ def ingest(params: Ingest) -> str:
             artists_apart=artists_apart(artists, splits),
         )
         write_shards(images.PATH, schema, _rows(chosen, splits, spool, schema))
+    notes += _drawn(given)
     return "\n".join([*(f"ingest: {note}" for note in notes), _summary(audit)])
+
+
+def _drawn(given: Sequence[str | None]) -> Iterator[str]:
+    """What the summary says where the source prescribes a part of the split but not all."""
+    missing = [part for part in SPLITS[1:] if part not in given]
+    if any(given) and missing:
+        yield f"{' and '.join(missing)} drawn from the training pictures: the source has none"
 
 
 def _pictures(found: Iterable[Picture | str], notes: list[str]) -> Iterator[Picture]:

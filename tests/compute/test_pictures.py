@@ -136,6 +136,14 @@ def test_dark_pictures_of_sixteen_bits_stay_dark(encode, format):
     np.testing.assert_array_equal(pixels(encode(Image.fromarray(values), format))[5, 5], [1, 1, 1])
 
 
+def test_sixteen_bits_in_which_white_is_zero(encode):
+    data = encode(Image.fromarray(np.array([[0, 257, 65535]], np.uint16)), "TIFF")
+    tag = struct.Struct("<HHIHH").pack  # the photometric interpretation
+    assert data.count(tag(262, 3, 1, 1, 0)) == 1
+    found = pixels(data.replace(tag(262, 3, 1, 1, 0), tag(262, 3, 1, 0, 0)))
+    np.testing.assert_array_equal(found[0, :, 0], [255, 254, 0])
+
+
 def chunk(kind, body):
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 

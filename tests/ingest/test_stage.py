@@ -3,6 +3,8 @@
 import csv
 import io
 
+import pytest
+
 
 def test_how_names_were_understood(root, ingested):
     there = root(
@@ -46,3 +48,27 @@ def test_names_of_classes_that_may_be_mistakes(root, ingested, audited):
     assert found["alike_names"] == ["1", "1.0", "Pop Art", "pop-art"]
     assert found["decimal_names"] == ["1.0"]
     assert found["empty_names"] == ["nan"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        (["train", "val"], "test drawn from the training pictures: the source has none"),
+        (["train", "test"], "validation drawn from the training pictures"),
+        (["train"], "validation and test drawn from the training pictures"),
+        (["train", "val", "test"], None),
+        (["."], None),
+    ],
+)
+def test_parts_that_are_drawn(root, ingested, parts, said):
+    files = {
+        f"{part}/{name}/{i}.png": 100 * p + 40 * c + i
+        for p, part in enumerate(parts)
+        for c, name in enumerate("ab")
+        for i in range(20)
+    }
+    _, _, summary = ingested(root(files))
+    if said:
+        assert f"ingest: {said}" in summary
+    else:
+        assert "drawn" not in summary
