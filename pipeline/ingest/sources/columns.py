@@ -16,7 +16,10 @@ from pipeline.ingest.sources.picture import Fault, Picture
 from pipeline.ingest.sources.tree import one_form, text
 
 MOST_REJECTED = 0.1  # of the rows
-LIST = re.compile(r"\[.*\]|\{['\"].*\}|\(['\"].*\)", re.DOTALL)  # as Python or JSON writes it
+# A list as Python, NumPy or JSON writes it, but not "[untitled]" or "(1957)".
+LIST = re.compile(
+    r"""\[([\d\s,.-]*|\s*['"].*['"]\s*,?\s*)\]|[({]\s*['"].*['"]\s*,?\s*[)}]""", re.DOTALL
+)
 
 
 def check_columns(wanted: Collection[str | None], there: Collection[str], *, where: str) -> None:

@@ -93,12 +93,12 @@ class LabelTable(Strict):
     """The column that holds the folders' names; `_` counts as a space."""
     column: str
     """The column that holds the labels."""
-    encoding: Encoding = "utf-8"
-    """Of the table, if it is a text."""
     separator: Annotated[str, Field(min_length=1)] = ","
     """What parts several labels in a cell."""
     aliases: dict[str, str] = Field(default={})
     """A pattern of folders whose name is written otherwise -> the name in the table."""
+    encoding: Encoding = "utf-8"
+    """Of the table, if it is a text."""
 
 
 class FolderSource(Strict):
@@ -142,8 +142,6 @@ class TableSource(DescribedSource):
     """A zip or tar that holds the pictures; the table may lie in it or beside it."""
     file: InsideInput
     """The table: CSV, TSV, JSON lines or Parquet."""
-    encoding: Encoding = "utf-8"
-    """Of the table, if it is a text."""
     root: InsideInput | None = None
     """What paths in the column `image` are relative to; left out, the table's folder."""
     image: str
@@ -152,6 +150,8 @@ class TableSource(DescribedSource):
     """The column of `train`, `validation`, `test` or nothing."""
     splits: Splits | Auto = "auto"
     """What that column says -> the part of the split; found by their names."""
+    encoding: Encoding = "utf-8"
+    """Of the table, if it is a text."""
 
     @model_validator(mode="after")
     def _split_of_a_column(self) -> TableSource:

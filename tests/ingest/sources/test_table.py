@@ -183,6 +183,10 @@ def test_whole_numbers_have_no_point(write, ending):
         ("['Pop Art', 'Op Art']", ["a list written as a text", "source.separator"]),
         ('["Pop Art"]', ["a list written as a text"]),
         ("('A', 'B')", ["a list written as a text"]),
+        ("['A' 'B']", ["a list written as a text"]),
+        ("{'A'}", ["a list written as a text"]),
+        ("[0, 3]", ["a list written as a text"]),
+        ("[]", ["a list written as a text"]),
         ([["A"], "B"], ["has ['A']", "a label is a text"]),
         (1, ["'1' in style as a number, another row as a text", "make them one"]),
         ([1], ["'1' in style as a number, another row as a text"]),
@@ -196,7 +200,7 @@ def test_labels_that_are_doubtful(write, refused, value, parts):
 
 
 def test_texts_stay(write):
-    styles = ("1.0", "(early)", "[sic]:")
+    styles = ("1.0", "(1957)", "[untitled]")
     rows = [{**row, "style": style} for row, style in zip(ROWS, styles, strict=True)]
     found = read(write({**FILES, "t.csv": text(rows, "csv")}), "t.csv")
     assert {p.labels for p in found} == {(style,) for style in styles}
