@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
@@ -93,6 +94,15 @@ def to_labels(cell: object, separator: str | None) -> tuple[str, ...]:
     """
     labels = (_label(value) for value in _values(cell, separator))
     return tuple(dict.fromkeys(label for label in labels if label))
+
+
+def to_text(cell: object) -> str:
+    """A name or path in a cell as it stands; a whole number without a point, nothing as ""."""
+    if isinstance(cell, str):
+        return cell
+    with suppress(ValueError):
+        return _label(cell)
+    return str(cell)
 
 
 def _values(cell: object, separator: str | None) -> Sequence[object]:

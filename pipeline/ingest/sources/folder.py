@@ -12,7 +12,7 @@ from pipeline.core.schema import Auto, OffOr
 from pipeline.ingest.sources.archives import open_tree
 from pipeline.ingest.sources.labels import read_labels
 from pipeline.ingest.sources.params import FolderSource, SplitName
-from pipeline.ingest.sources.parts import line, part_of, parts_of, spoken
+from pipeline.ingest.sources.parts import guessed, line, part_of, parts_of, spoken
 from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.sources.tree import FolderTree, Tree, is_utf_8, last, text
 
@@ -126,11 +126,11 @@ def _check_classes(within: Mapping[str, list[str]], top: str) -> None:
             "prescribed, `source.splits: none`"
         )
     if len(names[0]) > 1 and all(found == names[0] for found in names):
-        one, other = last(first), last(others[0])
+        example = line(guessed([last(folder) for folder in within]))
         raise UserError(
-            f"{top} holds {one!r} and {other!r}, which hold the same folders, {min(names[0])!r} "
-            f"and others: if they are parts of a split, {line({one: 'train', other: 'test'})}; if "
-            "they are the classes, `source.splits: none`"
+            f"{top} holds {last(first)!r} and {last(others[0])!r}, which hold the same folders, "
+            f"{min(names[0])!r} and others: if they are parts of a split, {example}; if they are "
+            "the classes, `source.splits: none`"
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from pipeline.core.errors import UserError
-from pipeline.ingest.sources.columns import check_columns, to_labels
+from pipeline.ingest.sources.columns import check_columns, to_labels, to_text
 from pipeline.ingest.sources.params import LabelTable
 from pipeline.ingest.sources.tabular import Table, open_table
 from pipeline.ingest.sources.tree import Tree
@@ -64,12 +64,12 @@ def _rows(table: Table, params: LabelTable) -> dict[str, tuple[str, Labels]]:
     """Plain name -> (name as written, labels)."""
     check_columns([params.key, params.column], table.columns, where=table.where)
     rows: dict[str, tuple[str, Labels]] = {}
-    for row in table.rows([params.key, params.column]):
-        name = str(row[params.key])
+    for number, row in enumerate(table.rows([params.key, params.column]), start=1):
         try:
+            name = to_text(row[params.key])
             labels = to_labels(row[params.column], params.separator)
         except ValueError as error:
-            raise UserError(f"{table.where}: {name!r} {error}") from None
+            raise UserError(f"row {number} of {table.where} {error}") from None
         if rows.setdefault(_plain(name), (name, labels))[1] != labels:
             raise UserError(
                 f"{table.where} has {name!r} twice, with different labels: keep one row"

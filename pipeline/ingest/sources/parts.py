@@ -66,6 +66,16 @@ def spoken(parts: Mapping[str, SplitName]) -> Iterator[str]:
         yield "parts of the split: " + ", ".join(f"{n} is {part}" for n, part in parts.items())
 
 
+def guessed(names: Collection[str]) -> dict[str, SplitName]:
+    """What an example says of names that say little: some of them are in other languages."""
+    rest: SplitName = "train"
+    signs: tuple[tuple[str, SplitName], ...] = (("test", "test"), ("val", "validation"))
+    found = {n: next((part for sign, part in signs if sign in n.lower()), rest) for n in names}
+    if set(found.values()) == {"train"}:
+        found[list(found)[-1]] = "test"
+    return found
+
+
 def line(parts: Mapping[str, SplitName]) -> str:
     """What to write where the names do not say it."""
     listed = ", ".join(f"{_yaml(name)}: {part}" for name, part in parts.items())

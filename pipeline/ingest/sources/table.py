@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.core.console import counted
 from pipeline.core.errors import UserError
 from pipeline.ingest.sources.archives import open_tree
-from pipeline.ingest.sources.columns import Describer, check_columns, to_labels, with_image
+from pipeline.ingest.sources.columns import Describer, check_columns, to_labels, to_text, with_image
 from pipeline.ingest.sources.lookup import Lookup
 from pipeline.ingest.sources.params import SplitName, TableSource
 from pipeline.ingest.sources.parts import parts_of, spoken
@@ -119,7 +119,7 @@ def _listed(
         raise UserError(f"{table.where} has no rows: it needs one for each picture")
     yield from rows.spoken()
     lookup = Lookup(tree, _top(params))
-    cells = [str(row[params.image] or "") for _, row, _ in kept]
+    cells = [to_text(row[params.image]) for _, row, _ in kept]
     paths = _paths(params, table, cells, lookup)
     pictures = []
     for (i, row, split), cell, path in zip(kept, cells, paths, strict=True):

@@ -90,12 +90,14 @@ def _text(file: IO[bytes], encoding: str) -> tuple[str, str]:
     try:
         text = data.decode(found)
         if "\0" in text:
-            raise ValueError("it holds zeros: if it is UTF-16, set source.encoding: utf-16-le")
+            raise ValueError(
+                "it holds zeros: if it is UTF-16, give the table its encoding, utf-16-le"
+            )
         return text, found
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"byte {error.start} is no {found.upper()}: save it as UTF-8, or say what it is by "
-            "source.encoding, such as windows-1252 or utf-16-le"
+            f"byte {error.start} is no {found.upper()}: save it as UTF-8, or give "
+            "the table its encoding, such as windows-1252 or utf-16-le"
         ) from None
 
 

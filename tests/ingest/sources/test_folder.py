@@ -166,7 +166,11 @@ def test_parts_that_hold_a_folder_of_their_name(root, prefix):
         (["trainA/a/1", "trainB/a/1"], ["both for train", "{trainA: train, trainB: train}"]),
         (["train/a/1", "test/1"], ["test holds no folders", "`source.splits: {train: train}`"]),
         (["p/a/1", "p/b/1", "q/a/1", "q/b/1"], ["the same folders", "{p: train, q: test}", "none"]),
-        (["treino/a/1", "treino/b/1", "teste/a/1", "teste/b/1"], ["{teste: train, treino: test}"]),
+        (["treino/a/1", "treino/b/1", "teste/a/1", "teste/b/1"], ["{teste: test, treino: train}"]),
+        (
+            ["f1/a/1", "f1/b/1", "f2/a/1", "f2/b/1", "f3/a/1", "f3/b/1"],
+            ["{f1: train, f2: train, f3: test}"],
+        ),
         (["a/train/1", "a/test/1", "b/train/1"], ["'a', which holds 'test'", "below those of"]),
         (["train/a/1", "b/1"], ["'train'", "beside 'b'", "{train: train}", "splits: none"]),
         (["fold: train/a/1", "x/1"], ["{'fold: train': train}"]),

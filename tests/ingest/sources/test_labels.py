@@ -48,6 +48,26 @@ def test_separators(labels, cell, separator, expected):
     assert labels(f'name,genre\nx,"{cell}"\n', "x", separator=separator) == {"x": expected}
 
 
+def test_numbers_of_a_data_frame(labels, refused):
+    table = pd.DataFrame({"name": [1.0, 2.0], "genre": [7.0, 8.0]})
+    assert labels(table, "1", "2") == {"1": ("7",), "2": ("8",)}
+    with refused("row 2 of", "artists.parquet has 0.5", "whole number"):
+        labels(table.assign(genre=[7, 0.5]), "1", "2")
+
+
+def test_lists_written_as_text(labels, refused):
+    with refused("row 1 of", "a list written as a text"):
+        labels("name,genre\nx,\"['A', 'B']\"\n", "x", separator="|")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "windows-1252"])
+def test_an_encoding(tmp_path, encoding):
+    (tmp_path / "t.csv").write_bytes("name;genre\nClaude Monet;Naïve Art\n".encode(encoding))
+    params = LabelTable(table="t.csv", key="name", column="genre", encoding=encoding)
+    found = read_labels(params, [FolderTree(tmp_path)], ["Claude_Monet"])
+    assert found == {"Claude_Monet": ("Naïve Art",)}
+
+
 @pytest.mark.parametrize(
     ("folder", "name"),
     [

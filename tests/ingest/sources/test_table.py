@@ -248,11 +248,14 @@ def test_two_files_that_may_be_meant(write, refused, cell, names):
         ("x/1.png", "the nearest file is 'a/1.png'"),
         ("b/22.png", "the nearest file is 'b/2.png'"),
         ("https://example.org/1.png", "an address: fetch the files first"),
+        (["a/1.png"], "the nearest file is 'a/1.png'"),
+        (0, "the nearest file is"),
+        (True, "the nearest file is"),
     ],
 )
 def test_the_nearest_file(write, refused, cell, said):
     there = write({**FILES, "t.jsonl": text([{"file": cell, "style": "A"}], "jsonl")})
-    with refused("names 1 file", repr(cell), said):
+    with refused("names 1 file", repr(str(cell)), said):
         read(there, "t.jsonl", artist=None, split=None)
 
 
@@ -264,6 +267,17 @@ def test_a_pipe_in_a_table(write, refused):
     assert found.fault.detail == "cannot be read: it is no plain file"
     with refused("pipe.csv is missing"):
         read(there, "pipe.csv", artist=None, split=None)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet", "csv"])
+@pytest.mark.parametrize("kind", [int, float])
+def test_pictures_by_number(write, ending, kind):
+    rows = [{"file": kind(i), "style": "A"} for i in range(3)]
+    if ending == "csv":
+        rows = [{**row, "file": int(row["file"])} for row in rows]
+    there = write({**{f"{i}.png": b"%d" % i for i in range(3)}, f"t.{ending}": text(rows, ending)})
+    found = read(there, f"t.{ending}", artist=None, split=None)
+    assert [(p.path, p.data) for p in found] == [(f"{i}.png", b"%d" % i) for i in range(3)]
 
 
 # ---------------------------------------------------------------- rows that are left out
@@ -319,7 +333,7 @@ def test_pictures_that_no_row_names(write):
 @pytest.mark.parametrize("encoding", ["utf-16-le", "cp1252"])
 def test_another_encoding_than_said(write, refused, encoding):
     root = write({**FILES, "t.csv": text(ROWS, "csv").decode().encode(encoding)})
-    with refused("t.csv cannot be read as a table", "source.encoding"):
+    with refused("t.csv cannot be read as a table", "encoding", "utf-16-le"):
         read(root, "t.csv")
     assert facts(read(root, "t.csv", encoding=encoding)) == EXPECTED
 
