@@ -5,6 +5,7 @@ To add a check is to add a function, and to put it into `CHECKS`.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -57,6 +58,11 @@ class Pair:
     def leak(self) -> bool:
         """Whether one is in the test and the other is not."""
         return (self.split == "test") != (self.other_split == "test")
+
+    @property
+    def same_labels(self) -> bool:
+        """Whether both have the same labels, in whatever order."""
+        return set(self.one.labels) == set(self.other.labels)
 
     def row(self) -> Row:
         return {
@@ -123,25 +129,23 @@ def near_copies(examined: Audited) -> Iterator[Finding]:
     if (pairs := examined.pairs) is None:
         yield _too_alike(examined)
         return
-    tested = list(examined.splits).count("test")
 
     def of(name: str, title: str, meaning: str, chosen: list[Pair]) -> Finding:
         return _finding(name, title, meaning, [pair.row() for pair in chosen])
 
     leaks = [pair for pair in pairs if pair.leak]
-    known = len({(p.one if p.split == "test" else p.other).image_id for p in leaks})
     yield of(
         "leak",
         "Near copies in the test and outside it",
-        f"Test pictures that have one: {known} of {tested}. They may be known by heart, which "
-        f"makes the accuracy up to {100 * known / tested:.1f} points too high.",
+        f"{_known(examined, leaks, 'test')} {_held_out(leaks)}",
         leaks,
     )
+    across = [pair for pair in pairs if pair.split != pair.other_split and not pair.leak]
     yield of(
         "near_duplicate_across",
         "Near copies in training and validation",
-        "The choice of the best run looks at pictures that are known from training.",
-        [pair for pair in pairs if pair.split != pair.other_split and not pair.leak],
+        f"{_known(examined, across, 'validation')} The best run is chosen by it.",
+        across,
     )
     yield of(
         "near_duplicate_within",
@@ -153,8 +157,47 @@ def near_copies(examined: Audited) -> Iterator[Finding]:
         "near_duplicate_relabelled",
         "Near copies under different labels",
         "One of the labels may be wrong.",
-        [pair for pair in pairs if set(pair.one.labels) != set(pair.other.labels)],
+        [pair for pair in pairs if not pair.same_labels],
     )
+
+
+def _known(examined: Audited, pairs: Sequence[Pair], split: str) -> str:
+    """How many pictures of `split` have copies in training, and how far these move its accuracy.
+
+    A picture may be right by a copy with its labels; by one with others alone it may be wrong.
+    """
+    same, other = map(len, _with_copies(pairs, split, "train"))
+    total = list(examined.splits).count(split)
+    return (
+        f"Of {total} {split} pictures {same} have one in training under the same labels, which "
+        f"may make the accuracy up to {_points(same, total)} points too high, and {other} only "
+        f"under others, up to {_points(other, total)} points too low."
+    )
+
+
+def _held_out(leaks: Sequence[Pair]) -> str:
+    """How many test pictures have copies in validation alone."""
+    known: set[str] = set().union(*_with_copies(leaks, "test", "train"))
+    same, other = (len(ids - known) for ids in _with_copies(leaks, "test", "validation"))
+    return (
+        f"In validation alone, from which no run learns, {same} have one under the same labels "
+        f"and {other} only under others."
+    )
+
+
+def _with_copies(pairs: Sequence[Pair], split: str, there: str) -> tuple[set[str], set[str]]:
+    """The image_id of the pictures of `split` with copies in the part `there`: those with one under
+    the same labels, and those with copies under others only."""
+    ids: dict[bool, set[str]] = {True: set(), False: set()}
+    for pair in pairs:
+        if {pair.split, pair.other_split} == {split, there}:
+            ids[pair.same_labels].add((pair.one if pair.split == split else pair.other).image_id)
+    return ids[True], ids[False] - ids[True]
+
+
+def _points(count: int, total: int) -> float:
+    """A share in percentage points, rounded up to a tenth, as it is a bound."""
+    return math.ceil(1000 * count / total) / 10 if count else 0.0
 
 
 def _too_alike(examined: Audited) -> Finding:

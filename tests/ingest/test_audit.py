@@ -13,6 +13,8 @@ from PIL import Image, ImageEnhance
 
 from pipeline.artifacts import audits
 from pipeline.ingest import audit
+from pipeline.ingest.findings import Audited, Pair, near_copies
+from pipeline.ingest.screening import Accepted
 from pipeline.ingest.stage import ingest
 
 SPLITS = {"train": 12, "val": 6, "test": 6}  # pictures of each class
@@ -283,6 +285,73 @@ def test_flat_pictures_are_no_copies_of_each_other(audited):
     findings = read(folder)["findings"]
     assert [(f["name"], f["count"], len(f["examples"])) for f in findings] == [("flat", 200, 20)]
     assert len(pd.read_csv(folder / audits.TABLES / "pictures.csv")) == 200
+
+
+HAND_MADE = [  # split and labels of a picture, split and labels of its near copy
+    ("test 1", "a", "train 1", "a"),  # known by heart
+    ("test 1", "a", "train 2", "a"),  # the same picture again
+    ("test 1", "a", "train 3", "b"),  # what may be right by one copy is not counted as wrong
+    ("train 4", "ba", "test 2", "ab"),  # the order of labels is nothing
+    ("test 3", "ab", "train 5", "a"),  # other labels
+    ("test 4", "b", "validation 1", "b"),
+    ("test 5", "b", "validation 1", "a"),
+    ("test 5", "b", "validation 2", "b"),
+    ("test 6", "c", "validation 2", "b"),
+    ("test 1", "a", "validation 3", "a"),  # not in validation alone
+    ("test 3", "ab", "validation 3", "a"),
+    ("validation 1", "b", "train 6", "a"),
+    ("validation 3", "a", "train 1", "a"),
+    ("test 1", "a", "test 2", "ab"),
+]
+
+
+def hand_made(pairs, counts):
+    """Findings of near copies by name; counts: pictures of each split."""
+
+    def accepted(name, labels):
+        return Accepted(
+            name, f"{name}.png", tuple(labels), None, None, 9, 9, "PNG", "RGB", False, 1
+        )
+
+    found = [
+        Pair(accepted(one, labels), accepted(other, others), one.split()[0], other.split()[0], 1)
+        for one, labels, other, others in pairs
+    ]
+    splits = [split for split, count in counts.items() for _ in range(count)]
+    examined = Audited([], splits, [], 4, found, 100, pd.DataFrame())
+    return {finding.name: finding for finding in near_copies(examined)}
+
+
+def test_what_near_copies_do_to_an_accuracy():
+    found = hand_made(HAND_MADE, {"train": 40, "validation": 9, "test": 30})
+    leak = found["leak"]
+    assert leak.count == 11
+    assert leak.meaning == (
+        "Of 30 test pictures 2 have one in training under the same labels, which may make the "
+        "accuracy up to 6.7 points too high, and 1 only under others, up to 3.4 points too low. "
+        "In validation alone, from which no run learns, 2 have one under the same labels and 1 "
+        "only under others."
+    )
+    assert found["near_duplicate_across"].meaning == (
+        "Of 9 validation pictures 1 have one in training under the same labels, which may make "
+        "the accuracy up to 11.2 points too high, and 1 only under others, up to 11.2 points too "
+        "low. The best run is chosen by it."
+    )
+    assert found["near_duplicate_relabelled"].count == 7
+
+
+def test_copies_that_no_run_learnt_move_no_accuracy():
+    pairs = [pair for pair in HAND_MADE if "validation" in pair[2] and "test" in pair[0]]
+    leak = hand_made(pairs, {"test": 30})["leak"]
+    assert leak.count == len(pairs)
+    assert "up to 0.0 points too high, and 0 only under others, up to 0.0 points" in leak.meaning
+    assert "3 have one under the same labels and 2 only under others" in leak.meaning
+
+
+def test_a_bound_is_not_rounded_away():
+    found = hand_made(HAND_MADE[:1], {"train": 40, "test": 3519})
+    assert "1 have one in training under the same labels, which may" in found["leak"].meaning
+    assert "up to 0.1 points too high" in found["leak"].meaning  # 0.03
 
 
 def test_pictures_that_all_look_alike(audited, refused, monkeypatch):
