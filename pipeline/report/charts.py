@@ -14,7 +14,10 @@ Figure: TypeAlias = Any  # Altair types its results more narrowly than what they
 
 SPLIT_COLOURS = {"train": "#4c78a8", "validation": "#9ecae9", "test": "#f58518"}
 # Okabe and Ito (2008): told apart by colour-blind readers too.
-RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#7f7f7f")
+RUN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#000000")
+# Of the first seven runs, of the next seven, and so on.
+RUN_SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+RUN_DASHES = ((1, 0), (7, 3), (2, 2), (9, 3, 2, 3), (14, 4), (9, 3, 2, 3, 2, 3))
 TRAINING_TITLES = {  # of a column of its history
     "loss": "training loss",
     "accuracy": "training accuracy",
@@ -22,6 +25,8 @@ TRAINING_TITLES = {  # of a column of its history
 }
 TICKS = 5  # of a panel's height; the scale ends at one, so that the panels' titles are level
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+WIDTH = 960  # pixels of the page for a figure
+LEGEND_SYMBOL, LETTER = 50, 7  # pixels across in a legend: a symbol with its margins, a letter
 POINTS_SHOWN = 500  # of a curve
 
 
@@ -37,7 +42,7 @@ def styled(chart: Figure) -> Figure:
             labelLimit=220,
             labelSeparation=8,
         )
-        .configure_legend(labelFontSize=12, title=None, orient="top")
+        .configure_legend(labelFontSize=12, labelLimit=0, title=None, orient="top")
         .configure_header(labelFontSize=13, labelFontWeight="bold", title=None)
         .configure_title(fontSize=13, anchor="start")
     )
@@ -49,18 +54,37 @@ def chart_json(chart: Figure) -> Markup:
         return Markup(chart.to_json(indent=None).replace("<", "\\u003c"))
 
 
-def run_colour(
-    runs: Sequence[str], legend: alt.Legend | alt.UndefinedType | None = alt.Undefined
-) -> alt.Color:
-    """The column `run` as colours, the same for a run in all figures. runs: all there are."""
-    colours = [RUN_COLOURS[i % len(RUN_COLOURS)] for i in range(len(runs))]
-    scale = alt.Scale(domain=list(runs), range=colours)
-    return alt.Color("run:N", scale=scale, legend=legend)
+def run_colour(runs: Sequence[str], legend: alt.Legend | None) -> alt.Color:
+    """The column `run` as colours. runs: all there are, in their order.
+
+    With the shape of points and the dashes of lines a run has one look in all figures; that of the
+    first comes again after 42 runs.
+    """
+    return alt.Color("run:N", scale=_looks(runs, RUN_COLOURS), legend=legend)
+
+
+def run_shape(runs: Sequence[str], legend: alt.Legend | None) -> alt.Shape:
+    """The column `run` as shapes of points."""
+    return alt.Shape("run:N", scale=_looks(runs, RUN_SHAPES, each=len(RUN_COLOURS)), legend=legend)
+
+
+def run_dash(runs: Sequence[str], legend: alt.Legend | None) -> alt.StrokeDash:
+    """The column `run` as dashes of lines."""
+    scale = _looks(runs, RUN_DASHES, each=len(RUN_COLOURS))
+    return alt.StrokeDash("run:N", scale=scale, legend=legend)
+
+
+def _looks(runs: Sequence[str], looks: Sequence[Any], *, each: int = 1) -> alt.Scale:
+    """`looks` in turn, each for so many runs."""
+    chosen = [looks[i // each % len(looks)] for i in range(len(runs))]
+    return alt.Scale(domain=list(runs), range=chosen)
 
 
 def run_legend(table: pd.DataFrame) -> alt.Legend:
-    """Of the runs that are in the table, in the colours of all."""
-    return alt.Legend(values=list(table["run"].drop_duplicates()))
+    """Of the runs that are in the table, in as many columns as the page has room for."""
+    shown = list(table["run"].drop_duplicates())
+    column = LEGEND_SYMBOL + LETTER * max(map(len, shown))
+    return alt.Legend(values=shown, columns=max(1, WIDTH // column))
 
 
 def run_choice(runs: Sequence[str], shown: str, *, parameter: str = "run") -> Figure:

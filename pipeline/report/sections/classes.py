@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from pipeline.artifacts.scores import PER_CLASS, ROC, THRESHOLDS, read_table
-from pipeline.report.charts import Figure, by_support, run_choice, run_colour
+from pipeline.report.charts import Figure, by_support, run_choice, run_colour, run_legend, run_shape
 from pipeline.report.experiment import Experiment
 from pipeline.report.section import Section
 
@@ -36,13 +36,15 @@ def per_class(scores: pd.DataFrame, runs: Sequence[str]) -> Figure:
     """Precision, recall and F1 of each class. scores: columns run, class, the three, support."""
     named = scores.rename(columns={"f1": "F1"})
     long = named.melt(["run", "class", "support"], MEASURES, "measure")
+    legend = run_legend(scores)
     return (
         alt.Chart(long)
         .mark_point(filled=True, size=70, opacity=0.85)
         .encode(
             x=alt.X("value:Q", title=None, scale=alt.Scale(domain=[0, 1])),
             y=alt.Y("class:N", sort=by_support(scores), title=None, axis=alt.Axis(grid=True)),
-            color=run_colour(runs),
+            color=run_colour(runs, legend),
+            shape=run_shape(runs, legend),
             tooltip=["run:N", "class:N", "support:Q", alt.Tooltip("value:Q", format=".3f")],
         )
         .properties(width=215, height=alt.Step(24))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
@@ -9,7 +10,7 @@ import pandas as pd
 
 from pipeline.artifacts.comparisons import read_comparison
 from pipeline.measure.intervals import resampled_interval
-from pipeline.report.charts import RUN_COLOURS, Figure
+from pipeline.report.charts import Figure, run_colour, run_shape
 from pipeline.report.experiment import Experiment
 from pipeline.report.section import Section
 
@@ -27,7 +28,7 @@ def section(experiment: Experiment) -> Section | None:
             "comparisons": {run: comparison(table) for run, table in found.items()},
             "projected": "components" in inputs and experiment.whole["pca"]["components"] != "none",
         },
-        charts={"comparisons": chart(draws)},
+        charts={"comparisons": chart(draws, experiment.runs)},
     )
 
 
@@ -59,16 +60,17 @@ def _least_to_most(counts: pd.Series[int]) -> str:
     return str(least) if least == most else f"{least} to {most}"
 
 
-def chart(draws: pd.DataFrame) -> Figure:
+def chart(draws: pd.DataFrame, runs: Sequence[str]) -> Figure:
     """Accuracy of each draw by picture and by artist, with means. draws: run, split, accuracy."""
     names = [f"by {split}" for split in draws["split"].drop_duplicates()]
     base = alt.Chart().encode(
         x=alt.X("accuracy:Q", title="test accuracy (hit@1)", scale=alt.Scale(zero=False)),
         y=alt.Y("split:N", sort=names, title=None),
-        color=alt.Color("split:N", legend=None, scale=alt.Scale(domain=names, range=RUN_COLOURS)),
+        color=run_colour(runs, None),
     )
     each = base.mark_point(filled=True, size=45, opacity=0.4).encode(
-        tooltip=["run:N", "split:N", "draw:Q", alt.Tooltip("accuracy:Q", format=".3f")]
+        shape=run_shape(runs, None),
+        tooltip=["run:N", "split:N", "draw:Q", alt.Tooltip("accuracy:Q", format=".3f")],
     )
     mean = base.mark_tick(thickness=3, size=20).encode(x="mean(accuracy):Q")
     layers = alt.layer(each, mean).properties(width=420, height=alt.Step(26))

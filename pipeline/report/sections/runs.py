@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from pipeline.artifacts.times import run_times_path
-from pipeline.report.charts import Figure, run_colour
+from pipeline.report.charts import Figure, run_colour, run_shape
 from pipeline.report.experiment import Experiment
 from pipeline.report.seconds import seconds_data, taken
 from pipeline.report.section import Section
@@ -53,7 +53,7 @@ def accuracy(scores: pd.DataFrame, baseline: float, runs: Sequence[str]) -> Figu
         x=x, x2="accuracy_high:Q", color=run_colour(runs, None)
     )
     point = base.mark_point(filled=True, size=110, opacity=1).encode(
-        x="accuracy:Q", color=run_colour(runs, None), tooltip=tooltip
+        x="accuracy:Q", color=run_colour(runs, None), shape=run_shape(runs, None), tooltip=tooltip
     )
     rule = (
         alt.Chart(pd.DataFrame({"accuracy": [baseline], "what": ["always the commonest class"]}))
@@ -66,14 +66,11 @@ def accuracy(scores: pd.DataFrame, baseline: float, runs: Sequence[str]) -> Figu
 def seconds(rows: Iterable[Mapping[str, Any]], runs: Sequence[str]) -> Figure:
     """Training time of each run, seconds of one training. rows: `run` and what is `taken`."""
     every = alt.Scale(domain=list(runs))  # level with the accuracies, whatever times are missing
-    return (
-        alt.Chart(seconds_data(rows))
-        .mark_bar(height=10)
-        .encode(
-            x=alt.X("seconds:Q", title="training, seconds"),
-            y=alt.Y("run:N", title=None, axis=None, scale=every),
-            color=run_colour(runs, None),
-            tooltip=["run:N", alt.Tooltip("seconds:Q", format=".2f")],
-        )
-        .properties(width=220, height=alt.Step(34))
+    base = alt.Chart(seconds_data(rows)).encode(
+        x=alt.X("seconds:Q", title="training, seconds"),
+        y=alt.Y("run:N", title=None, axis=None, scale=every),
+        color=run_colour(runs, None),
+        tooltip=["run:N", alt.Tooltip("seconds:Q", format=".2f")],
     )
+    end = base.mark_point(filled=True, size=110, opacity=1).encode(shape=run_shape(runs, None))
+    return alt.layer(base.mark_bar(height=3), end).properties(width=220, height=alt.Step(34))

@@ -10,9 +10,20 @@ import pandas as pd
 
 from pipeline.artifacts.scores import CURVES, read_table
 from pipeline.artifacts.trainings import Training
-from pipeline.report.charts import TICKS, TRAINING_TITLES, Figure, run_colour, run_legend, thin
+from pipeline.report.charts import (
+    TICKS,
+    TRAINING_TITLES,
+    Figure,
+    run_colour,
+    run_dash,
+    run_legend,
+    run_shape,
+    thin,
+)
 from pipeline.report.experiment import Experiment
 from pipeline.report.section import Section
+
+DASH_SHOWN = 900  # size of a legend's symbol, which is as wide as its root
 
 
 def section(experiment: Experiment) -> Section | None:
@@ -44,12 +55,15 @@ def curves(history: pd.DataFrame, runs: Sequence[str]) -> Figure:
 
     history: columns run, epoch, loss, accuracy, validation_accuracy (means over the repeats).
     """
+    legend = run_legend(history)
+    legend.symbolType, legend.symbolSize = "stroke", DASH_SHOWN
     base = alt.Chart(history).mark_line().encode(x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1)))
     return alt.hconcat(
         *(
             base.encode(
                 y=alt.Y(f"{column}:Q", title=None, scale=alt.Scale(zero=False, nice=TICKS)),
-                color=run_colour(runs, run_legend(history)),
+                color=run_colour(runs, legend),
+                strokeDash=run_dash(runs, legend),
                 tooltip=["run:N", "epoch:Q", alt.Tooltip(f"{column}:Q", format=".3f")],
             ).properties(width=245, height=210, title=title)
             for column, title in TRAINING_TITLES.items()
@@ -62,14 +76,14 @@ def residuals(norms: pd.DataFrame, runs: Sequence[str]) -> Figure:
 
     norms: columns run, member, norm.
     """
-    return (
-        alt.Chart(norms)
-        .mark_line(point=True)
-        .encode(
-            x=alt.X("member:Q", axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y("norm:Q", title="residual norm, mean over the classes"),
-            color=run_colour(runs, run_legend(norms)),
-            tooltip=["run:N", "member:Q", alt.Tooltip("norm:Q", format=".3f")],
-        )
-        .properties(width=330, height=210)
+    legend = run_legend(norms)
+    base = alt.Chart(norms).encode(
+        x=alt.X("member:Q", axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("norm:Q", title="residual norm, mean over the classes"),
+        color=run_colour(runs, legend),
+        tooltip=["run:N", "member:Q", alt.Tooltip("norm:Q", format=".3f")],
     )
+    line = base.mark_line().encode(strokeDash=run_dash(runs, None))
+    points = base.mark_point(filled=True, size=40, opacity=1).encode(shape=run_shape(runs, legend))
+    layers = alt.layer(line, points).resolve_legend(strokeDash="independent")
+    return layers.properties(width=330, height=210)
