@@ -145,7 +145,7 @@ def written(tmp_path):
 
 def test_the_file_of_the_repository():
     params = load_params(PARAMS)
-    assert params.pca.components == 100
+    assert params.pca.components == "auto"
     kinds = ["snn", "boosted", "adam", "logistic"]
     assert {name: run.kind for name, run in params.classifiers.items()} == {k: k for k in kinds}
     assert list(params.thresholds) == [*kinds, "small_cnn", "lenet", "stacked"]
@@ -424,7 +424,7 @@ def test_the_command_prints_what_it_understood(tmp_path):
     done = check(PARAMS)
     assert (done.returncode, done.stderr) == (0, "")
     assert YAML(typ="safe").load(done.stdout)["pca"] == {
-        "components": 100,
+        "components": "auto",
         "whiten": False,
         "sample": "none",
         "seed": 0,

@@ -128,7 +128,7 @@ def test_mistakes_are_one_line(refused):
     two = [f"artist {i % 2}" for i in range(240)]
     with refused("comparisons.near: the ", "part by artist is empty (240 pictures by 2 artists"):
         compared(inputs_of(two))
-    with refused("comparisons.near: ", "from 1 to n_samples = 156"):
+    with refused("comparisons.near: ", "at most n_samples = 156"):
         compared(inputs_of(ARTISTS), run=NEAREST.model_copy(update={"n_neighbors": 1000}))
 
 

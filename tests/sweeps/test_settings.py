@@ -81,5 +81,5 @@ def test_a_setting_that_the_pictures_do_not_allow_is_named(inputs, refused):
         seed=0, distance="mse", n_neighbors=1,
     )  # fmt: skip
     entry = Sweep(base="knn", vary={"n_neighbors": [1, 61]})
-    with refused("sweeps.k, 61: ", "from 1 to n_samples = 60"):
+    with refused("sweeps.k, 61: ", "at most n_samples = 60"):
         train_settings(entry.settings(base), inputs, name="k")
