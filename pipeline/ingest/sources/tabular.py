@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO, Any
 
 import pyarrow as pa
@@ -123,7 +124,7 @@ def _csv(file: IO[bytes], encoding: str, usual: str = ",") -> Opened:
 
 def _separator(text: str, usual: str) -> str:
     """What parts the first rows into as many cells as the header has, the usual if that does."""
-    beginning = text.splitlines()[:LOOKED_AT]
+    beginning = list(islice(io.StringIO(text), LOOKED_AT))
     for separator in (usual, *SEPARATORS):
         counts = [len(cells) for cells in csv.reader(beginning, delimiter=separator) if cells]
         if counts and counts[0] > 1 and set(counts[:-1]) <= {counts[0]}:
@@ -135,15 +136,18 @@ def _lines(text: str, separator: str) -> list[list[str]]:
     """The cells of the header and of each row; blank lines are none."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     lines: list[list[str]] = []
+    last = 0
     try:
         for cells in reader:
+            several, last = reader.line_num > last + 1, reader.line_num
             if not cells:
                 continue
             if lines and len(cells) > len(lines[0]):
                 if any(cells[len(lines[0]) :]):
-                    raise ValueError(f"line {reader.line_num} has more cells than its header names")
+                    raise ValueError(f"line {last} has more cells than its header names")
                 cells = cells[: len(lines[0])]
-            _check_swallowed(cells, separator, reader.line_num)
+            if several:
+                _check_swallowed(cells, separator, last)
             lines.append(cells)
     except csv.Error as error:
         raise ValueError(
