@@ -48,10 +48,13 @@ def table_pictures(params: TableSource, root: Path) -> Iterator[Picture | str]:
         describer.check()
 
 
+Kept = tuple[int, Row, SplitName | None]  # index, row and part of the split
+
+
 class _Rows:
     """The rows of a table that are in a part of the split that is wanted, or in none.
 
-    Yields index, row and part; left_out: the number of the others so far.
+    left_out: the number of the others so far.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class _Rows:
         self._params, self._table, self._parts, self._wanted = params, table, parts, wanted
         self.left_out = 0
 
-    def __iter__(self) -> Iterator[tuple[int, Row, SplitName | None]]:
+    def __iter__(self) -> Iterator[Kept]:
         self.left_out = 0
         for i, row in enumerate(self._table.rows(self._wanted)):
             name = _part(row, self._params.split)
@@ -119,11 +122,9 @@ def _listed(
         raise UserError(f"{table.where} has no rows: it needs one for each picture")
     yield from rows.spoken()
     lookup = Lookup(tree, _top(params))
-    cells = [to_text(row[params.image]) for _, row, _ in kept]
-    paths = _paths(params, table, cells, lookup)
     pictures = []
-    for (i, row, split), cell, path in zip(kept, cells, paths, strict=True):
-        where = _where(table, i)
+    for (i, row, split), path in zip(kept, _paths(params, table, kept, lookup), strict=True):
+        where, cell = _where(table, i), to_text(row[params.image])
         if isinstance(path, str):
             picture = describer.picture(row, path=text(path), where=where, split=split)
             pictures.append((path, picture))
@@ -144,16 +145,17 @@ def _where(table: Table, index: int) -> str:
 
 
 def _paths(
-    params: TableSource, table: Table, cells: list[str], lookup: Lookup
+    params: TableSource, table: Table, kept: list[Kept], lookup: Lookup
 ) -> list[str | ValueError]:
-    """The path in the tree that each cell means, or what is wrong with it.
+    """The path in the tree that each row means, or what is wrong with it.
 
     Errors: `UserError` for what is wrong, unless such rows are rejected.
     """
     found: list[str | ValueError] = []
-    rows: dict[str, int] = {}  # path -> its first row
-    missing, twice = [], []
-    for i, cell in enumerate(cells):
+    places: dict[str, list[int]] = {}  # path -> where in `kept`
+    missing = []
+    for place, (i, row, _) in enumerate(kept):
+        cell = to_text(row[params.image])
         try:
             path = lookup.find(cell)
         except ValueError as error:
@@ -165,11 +167,8 @@ def _paths(
             missing.append(cell)
             nearest = f"; {lookup.nearest(cell)}" if len(missing) <= EXPLAINED else ""
             found.append(ValueError(f"{cell!r} is missing{nearest}"))
-        elif path in rows:
-            twice.append(path)
-            found.append(ValueError(f"{path!r} stands in row {rows[path] + 1} too"))
         else:
-            rows[path] = i
+            places.setdefault(path, []).append(place)
             found.append(path)
     if missing and params.on_error == "stop":
         raise UserError(
@@ -177,14 +176,27 @@ def _paths(
             f"{lookup.where}: {_first(missing)}: source.root says what the paths are relative to; "
             f"of the first, {lookup.nearest(missing[0])}"
         )
+    twice = [path for path, there in places.items() if len(there) > 1]
     if twice and params.on_error == "stop":
-        names = list(dict.fromkeys(twice))
         raise UserError(
-            f"{table.where} lists {counted(len(names), 'path')} more than once: {_first(names)}: "
+            f"{table.where} lists {counted(len(twice), 'path')} more than once: {_first(twice)}: "
             "keep one row of each; several labels go into one cell, with source.separator, or "
             "several columns"
         )
+    for path in twice:
+        there = places[path]
+        agree = len({_said(kept[place], params) for place in there}) == 1
+        numbers = ", ".join(str(kept[place][0] + 1) for place in there)
+        outcome = "the first is kept" if agree else "they do not agree, none is kept"
+        for place in there[1:] if agree else there:
+            found[place] = ValueError(f"{path!r} stands in rows {numbers}: {outcome}")
     return found
+
+
+def _said(kept: Kept, params: TableSource) -> str:
+    """All that a row says of its picture."""
+    _, row, split = kept
+    return repr([split, *(row[name] for name in (*params.labels, params.artist) if name)])
 
 
 def _not_listed(params: TableSource, tree: Tree, listed: set[str]) -> int:

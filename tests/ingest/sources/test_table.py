@@ -285,7 +285,11 @@ def test_pictures_by_number(write, ending, kind):
 BAD = {
     "missing": ({"file": "c/9.png"}, "row 41 of", "'c/9.png' is missing; the nearest file is"),
     "no label": ({"style": " "}, "row 41 of", "has no label in style"),
-    "twice": ({"file": "a/07.png"}, "row 41 of", "'a/07.png' stands in row 8 too"),
+    "twice": (
+        {"file": "a/07.png", "style": "B"},
+        "row 41 of",
+        "'a/07.png' stands in rows 8, 41: the first is kept",
+    ),
     "a list": ({"style": "['a']"}, "row 41 of", "a list written as a text"),
 }
 
@@ -309,6 +313,18 @@ def test_a_bad_row(write, refused, bad):
     ((reason, detail),) = [p.fault for p in found if p.fault]
     assert reason == "bad row"
     assert all(part in detail for part in parts)
+
+
+@pytest.mark.parametrize("column", ["style", "part"])
+def test_rows_that_do_not_agree(write, column):
+    rows = [{"file": f"a/{i:02}.png", "style": "A", "part": "train"} for i in range(30)]
+    rows.append({**rows[3], column: "test"})
+    files = {row["file"]: b"x" for row in rows}
+    root = write({**files, "t.csv": text(rows, "csv")})
+    found = read(root, "t.csv", artist=None, on_error="reject")
+    faults = [p.fault.detail for p in found if p.fault]
+    assert len(faults) == 2
+    assert all("rows 4, 31: they do not agree, none is kept" in fault for fault in faults)
 
 
 def test_too_many_bad_rows(write, refused):
