@@ -106,7 +106,7 @@ def rejected(examined: Audited) -> Iterator[Finding]:
         rows = [{"path": r.path, "detail": r.detail} for r in rejections if r.reason == reason]
         return _finding(reason.replace(" ", "_"), title, meaning, rows)
 
-    yield of("bad row", "Rows of the table that cannot be used", "Their pictures are not used.")
+    yield of("bad row", "Rows that cannot be used", "Their pictures are left out.")
     yield of("unreadable", "Files that cannot be decoded", "They are not used.")
     yield of("too small", "Pictures with too short a side", "They are not used.")
     yield of("duplicate", "Exact copies", "One of each is kept, so that none counts twice.")
