@@ -51,8 +51,8 @@ def figures():
         "accuracy": runs.accuracy(scores, 0.3, NAMES),
         "seconds": runs.seconds([{"run": name} for name in NAMES], NAMES),
         "per class": classes.per_class(of_class.assign(support=1), NAMES),
-        "curves": training.curves(history, NAMES),
-        "residuals": training.residuals(norms, NAMES),
+        "curves": training.curves(history, NAMES, None),
+        "residuals": training.residuals(norms, NAMES, None),
         "comparisons": comparisons.chart(draws, NAMES),
     }
     return {name: chart.to_dict() for name, chart in drawn.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 from io import BytesIO
 
@@ -68,7 +69,7 @@ def test_a_sweep_is_drawn_without_the_test():
     columns = ["loss", "accuracy", "validation_accuracy", "test_accuracy"]
     sweep = pd.DataFrame(rows, columns=["setting", "seed", *columns])
     times = [{"setting": "0.1", "of": "sweeps/x", "made": "d", "what": 0}]
-    panels = sweeps.chart(sweep, times, title="learning_rate").to_dict()["hconcat"]
+    panels = sweeps.chart(sweep, times, None, title="learning_rate").to_dict()["hconcat"]
     drawn = [panel["layer"][0]["encoding"]["y"] for panel in panels]
     assert [y["field"] for y in drawn] == ["loss", "accuracy", "validation_accuracy", "seconds"]
     assert [y["scale"]["zero"] for y in drawn] == [False, False, False, True]
@@ -245,3 +246,19 @@ def test_an_interval_of_no_width_is_explained(made, tmp_path, monkeypatch):
     write_all_checksums(table["run"])
     project.run(*project.command("report"))
     assert "an interval of no width" in html.read_text("utf-8")
+
+
+def test_the_page_says_which_losses_it_does_not_show(made, tmp_path, monkeypatch):
+    project = made[0].copy(tmp_path / "project")
+    monkeypatch.chdir(project.folder)
+    html = project.folder / "reports/index.html"
+    assert "Training loss: shown" not in html.read_text("utf-8")
+    table = pd.read_csv(CURVES)
+    calm = table.loc[table["run"] != "adam", "loss"]
+    table.loc[table["run"] == "adam", "loss"] *= 1e6
+    write_csv(CURVES, table)
+    write_all_checksums(pd.read_csv(SCORES)["run"])
+    project.run(*project.command("report"))
+    text = html.read_text("utf-8")
+    assert f"Training loss: shown from {calm.min():.3g} to {calm.max():.3g}, as larger" in text
+    assert re.search(r"Beyond are\s+adam, as far as 5\.\d\de\+06\.</p>", text)

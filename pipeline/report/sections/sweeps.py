@@ -11,7 +11,8 @@ import pandas as pd
 from pipeline.artifacts.sweeps import best_setting, read_sweep, sweep_path
 from pipeline.artifacts.times import sweep_times_path
 from pipeline.core.digests import file_digest
-from pipeline.report.charts import SPLIT_COLOURS, TICKS, TRAINING_TITLES, Figure
+from pipeline.report.charts import SPLIT_COLOURS, TRAINING_TITLES, Figure
+from pipeline.report.clipping import Range, scale, usual_range
 from pipeline.report.experiment import Experiment
 from pipeline.report.seconds import seconds_data, taken
 from pipeline.report.section import Section
@@ -27,8 +28,9 @@ def section(experiment: Experiment) -> Section | None:
             {"setting": setting, **taken(sweep_times_path(name), made, number)}
             for number, setting in enumerate(table["setting"])
         ]
-        sweeps[name] = {"base": params["base"], **findings(table, varied)}
-        charts[name] = chart(table, rows, title=", ".join(varied))
+        loss = usual_loss(table)
+        sweeps[name] = {"base": params["base"], "loss": loss, **findings(table, varied)}
+        charts[name] = chart(table, rows, loss, title=", ".join(varied))
     times = [sweep_times_path(name) for name in sweeps]
     return Section({"sweeps": sweeps}, charts, times) if sweeps else None
 
@@ -44,11 +46,21 @@ def findings(sweep: pd.DataFrame, varied: Sequence[str]) -> dict[str, Any]:
     return {"best": best and named(best[0]), "diverged": [named(setting) for setting in diverged]}
 
 
-def chart(sweep: pd.DataFrame, times: Iterable[Mapping[str, Any]], *, title: str) -> Figure:
+def usual_loss(sweep: pd.DataFrame) -> Range | None:
+    """What is shown of the losses: their means over the seeds, with the deviations around them."""
+    by_setting = sweep.dropna(subset="loss").groupby("setting", sort=False)["loss"]
+    mean, deviation = by_setting.mean(), by_setting.std().fillna(0)
+    ends = pd.concat([mean, mean - deviation, mean + deviation])
+    return usual_range(ends.reset_index(), "loss", of="setting")
+
+
+def chart(
+    sweep: pd.DataFrame, times: Iterable[Mapping[str, Any]], loss: Range | None, *, title: str
+) -> Figure:
     """Mean and standard deviation over the seeds, by setting, the best on validation marked.
 
     sweep: columns setting, seed, loss, accuracy, validation_accuracy; empty where it diverged.
-    times: `setting` and what is `taken`. title: what varies.
+    times: `setting` and what is `taken`. loss: what is shown of it. title: what varies.
     """
     order = list(sweep["setting"].drop_duplicates())
     best = best_setting(sweep)
@@ -57,22 +69,26 @@ def chart(sweep: pd.DataFrame, times: Iterable[Mapping[str, Any]], *, title: str
         alt.datum["setting"] == (best and best[0]), alt.value(marked), alt.value(plain)
     )
 
-    def panel(data: Figure, column: str, name: str, *, zero: bool) -> Figure:
+    def panel(
+        data: Figure, column: str, name: str, shown: Range | None, *, zero: bool = False
+    ) -> Figure:
         base = alt.Chart(data).encode(
             x=alt.X("setting:N", sort=order, title=title, scale=alt.Scale(domain=order)),
             color=colour,
         )
-        scale = alt.Scale(zero=zero, nice=TICKS)
-        bars = base.mark_errorbar(extent="stdev", ticks=True).encode(
-            y=alt.Y(f"{column}:Q", title=None, scale=scale)
+        bars = base.mark_errorbar(extent="stdev", ticks=True, clip=shown is not None).encode(
+            y=alt.Y(f"{column}:Q", title=None, scale=scale(shown, zero=zero))
         )
-        points = base.mark_point(filled=True, size=70).encode(
+        points = base.mark_point(filled=True, size=70, clip=shown is not None).encode(
             y=alt.Y(f"mean({column}):Q", title=None),
             tooltip=["setting:N", alt.Tooltip(f"mean({column}):Q", format=".3f")],
         )
         return alt.layer(bars, points).properties(width=175, height=190, title=name)
 
     return alt.hconcat(
-        *(panel(sweep, column, name, zero=False) for column, name in TRAINING_TITLES.items()),
-        panel(seconds_data(times), "seconds", "training, seconds", zero=True),
+        *(
+            panel(sweep, column, name, loss if column == "loss" else None)
+            for column, name in TRAINING_TITLES.items()
+        ),
+        panel(seconds_data(times), "seconds", "training, seconds", None, zero=True),
     )
