@@ -192,7 +192,8 @@ def _load(trunk: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     values = {}
     for name, wanted in trunk.state_dict().items():
         found = state[name]
-        if found.is_floating_point() != wanted.is_floating_point() or found.is_meta:
+        whole = wanted.is_floating_point() and not found.is_floating_point()
+        if whole or found.is_meta:
             kind = "no values" if found.is_meta else f"values of {found.dtype}"
             raise UserError(f"{source}: {name} has {kind}, where {wanted.dtype} is wanted")
         values[name] = found.to_dense().to(wanted.dtype)

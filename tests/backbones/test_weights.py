@@ -149,6 +149,11 @@ def test_values_that_are_no_weights(tiny, from_file, refused, change, said):
         from_file(state(tiny) | {name: change(state(tiny)[name] + 1)})
 
 
+def test_counts_may_be_of_any_kind(tiny, from_file):
+    found = state(from_file({name: t.float() for name, t in state(tiny).items()}))
+    assert_same_tensors(found, state(tiny))
+
+
 @pytest.mark.parametrize("other", [torch.float8_e4m3fn, torch.bfloat16, torch.float64])
 def test_other_precisions(tiny, from_file, other):
     tensors = {k: v.to(other) if v.is_floating_point() else v for k, v in state(tiny).items()}
