@@ -70,6 +70,62 @@ def test_nothing_leaves_the_page_and_nothing_fails(page_and_events):
     assert events == []
 
 
+def test_every_chart_is_drawn(page_and_events):
+    page, _ = page_and_events
+    drawn = page.locator(".chart").evaluate_all(
+        "charts => charts.map(chart => chart.querySelectorAll('svg.marks path[d]').length)"
+    )
+    assert len(drawn) >= 9
+    assert 0 not in drawn
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "script.textContent = 'ran = true'",
+        "script.src = 'data:text/javascript,ran = true'",
+        "script.src = 'planted.js'",
+        "script.textContent = 'ran = true'; script.nonce = 'guessed'",
+        "setTimeout('ran = true')",  # which compiles text as eval does
+        "document.body.insertAdjacentHTML('beforeend', '<img src=y onerror=\"ran = true\">')",
+        "document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\" class=styled>')",
+    ],
+)
+def test_nothing_runs_that_was_not_written_with_the_page(opened, tmp_path, attempt):
+    (tmp_path / "planted.js").write_text("ran = true;")
+    page, _ = opened()
+    violations = []
+    page.on("console", lambda message: violations.append(message.text))
+    page.evaluate(
+        f"() => {{ const script = document.createElement('script'); {attempt};"
+        " document.body.append(script); }"
+    )
+    page.wait_for_timeout(200)
+    assert page.evaluate("typeof ran") == "undefined"
+    assert page.locator(".styled").evaluate_all(
+        "all => all.every(one => getComputedStyle(one).color !== 'rgb(255, 0, 0)')"
+    )
+    assert any("Content Security Policy" in text for text in violations)
+
+
+def test_what_stands_beside_the_pointer_and_the_menu(opened):
+    page, _ = opened()
+    chart = page.locator("[data-spec=distribution]")
+    chart.locator("path[aria-roledescription=bar]").first.hover()
+    beside = page.locator("#vg-tooltip-element")
+    beside.wait_for(state="visible")
+    assert {"class", "split", "count"} <= set(beside.locator(".key").all_inner_texts())
+    assert beside.evaluate("one => getComputedStyle(one).position") == "fixed"
+    menu = chart.locator(".vega-actions")
+    assert not menu.is_visible()
+    chart.locator("summary").click()
+    assert menu.is_visible()
+    for kind in ("PNG", "SVG"):
+        with page.expect_download() as download:
+            chart.get_by_text(f"Save as {kind}").click()
+        assert download.value.path().stat().st_size > 1000
+
+
 def test_names_are_text_not_markup(page_and_events):
     page, _ = page_and_events
     assert page.title().startswith("Atelier: ")
