@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from pipeline.artifacts.pages import PAGE
 from pipeline.core.console import counted
-from pipeline.report.charts import chart_json, styled
+from pipeline.report.charts import WIDTH, chart_json, styled
 from pipeline.report.experiment import Experiment
 from pipeline.report.section import Section
 
@@ -63,6 +63,7 @@ def render(experiment: Experiment) -> str:
         times=[path.relative_to(PAGE.parent).as_posix() for path in times],
         nonce=sha256("".join(parts).encode()).hexdigest(),  # no name in them foresees it
         vega_bundle=vega_bundle(),
+        figure_width=WIDTH,
     )
 
 

@@ -188,12 +188,16 @@ def test_the_page_fits_its_window(page_and_events, width):
 
 @pytest.fixture
 def opened(page_and_events, made_project_copy, tmp_path):
-    """`opened()`: the page as it lies in tmp_path, its charts drawn, and what was thrown on it."""
+    """`opened()`: the page as it lies in tmp_path, its charts drawn, and what was thrown on it.
+
+    `width` is that of the window.
+    """
     shutil.copy(made_project_copy.folder / "reports/index.html", tmp_path)
     pages = []
 
-    def open_page():
-        page, thrown = page_and_events[0].context.browser.new_page(), []
+    def open_page(width=1100):
+        browser = page_and_events[0].context.browser
+        page, thrown = browser.new_page(viewport={"width": width, "height": 900}), []
         pages.append(page)
         page.on("pageerror", lambda error: thrown.append(str(error)))
         page.goto((tmp_path / "index.html").as_uri())
@@ -203,6 +207,25 @@ def opened(page_and_events, made_project_copy, tmp_path):
     yield open_page
     for page in pages:
         page.close()
+
+
+def test_in_a_narrow_window_the_panels_stand_below_each_other(opened, made_project_copy, tmp_path):
+    shutil.copytree(made_project_copy.folder / "reports/times", tmp_path / "times")
+    page, thrown = opened(width=390)
+    for name, panels in (("curves", 3), ("accuracy", 2), ("learning_rate", 4), ("per_class", 3)):
+        chart = page.locator(f"[data-spec={name}]")
+        boxes = chart.locator("path.background").evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect())"
+            ".filter(box => box.width > 100).map(box => [box.left, box.top])"
+        )
+        columns, rows = ({round(place) for place in places} for places in zip(*boxes, strict=True))
+        assert len(columns) == 1, name
+        assert len(rows) >= panels, name
+        if name != "per_class":  # its names are too long
+            assert chart.locator("svg.marks").evaluate("one => one.clientWidth") < 390
+    runs = page.locator("[data-spec=accuracy] .role-axis-label text", has_text="stacked")
+    assert runs.count() == 2  # once at each panel
+    assert thrown == []
 
 
 def panels_of_seconds(page):

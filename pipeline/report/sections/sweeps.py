@@ -11,11 +11,13 @@ import pandas as pd
 from pipeline.artifacts.sweeps import best_setting, read_sweep, sweep_path
 from pipeline.artifacts.times import sweep_times_path
 from pipeline.core.digests import file_digest
-from pipeline.report.charts import SPLIT_COLOURS, TRAINING_TITLES, Figure
+from pipeline.report.charts import LETTER, SPLIT_COLOURS, TRAINING_TITLES, Figure
 from pipeline.report.clipping import Range, scale, usual_range
 from pipeline.report.experiment import Experiment
 from pipeline.report.seconds import seconds_data, taken
 from pipeline.report.section import Section
+
+PANEL = 175  # pixels of width
 
 
 def section(experiment: Experiment) -> Section | None:
@@ -63,6 +65,8 @@ def chart(
     times: `setting` and what is `taken`. loss: what is shown of it. title: what varies.
     """
     order = list(sweep["setting"].drop_duplicates())
+    level = LETTER * sum(map(len, order)) < PANEL
+    axis = alt.Axis(labelAngle=0 if level else -40)
     best = best_setting(sweep)
     marked, plain = SPLIT_COLOURS["test"], SPLIT_COLOURS["train"]
     colour = alt.condition(
@@ -73,17 +77,17 @@ def chart(
         data: Figure, column: str, name: str, shown: Range | None, *, zero: bool = False
     ) -> Figure:
         base = alt.Chart(data).encode(
-            x=alt.X("setting:N", sort=order, title=title, scale=alt.Scale(domain=order)),
+            x=alt.X("setting:N", sort=order, title=title, axis=axis, scale=alt.Scale(domain=order)),
             color=colour,
         )
-        bars = base.mark_errorbar(extent="stdev", ticks=True, clip=shown is not None).encode(
-            y=alt.Y(f"{column}:Q", title=None, scale=scale(shown, zero=zero))
-        )
+        bars = base.mark_errorbar(
+            extent="stdev", ticks={"size": 12}, clip=shown is not None
+        ).encode(y=alt.Y(f"{column}:Q", title=None, scale=scale(shown, zero=zero)))
         points = base.mark_point(filled=True, size=70, clip=shown is not None).encode(
             y=alt.Y(f"mean({column}):Q", title=None),
             tooltip=["setting:N", alt.Tooltip(f"mean({column}):Q", format=".3f")],
         )
-        return alt.layer(bars, points).properties(width=175, height=190, title=name)
+        return alt.layer(bars, points).properties(width=PANEL, height=190, title=name)
 
     return alt.hconcat(
         *(
