@@ -13,8 +13,8 @@ AUTO_COMPONENTS = 100
 
 class Pca(Strict):
     components: PositiveInt | Auto | OffOr
-    """At most as many as training pictures; `auto` is 100, or fewer where there are fewer pictures;
-    `none` lets the features through."""
+    """At most as many as training pictures; `auto` is 100, or one less than the pictures where these
+    are few; `none` lets the features through."""
     whiten: bool
     """Give each component variance 1 (of the training pictures)."""
     sample: Annotated[int, Field(ge=2)] | OffOr

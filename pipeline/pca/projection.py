@@ -36,8 +36,10 @@ def fit(images: Shards, features: VectorStore, params: Pca, world: World) -> Pro
     world.sum(count)
     rows, sample = int(count[0]), None if params.sample == "none" else params.sample
     limit = min(rows, features.dimension, sample or rows) if rows > 1 else 0
-    wanted = AUTO_COMPONENTS if params.components == "auto" else params.components
-    components = min(wanted, limit) if params.components == "auto" else wanted
+    if params.components == "auto":  # N pictures less their mean span N - 1 dimensions
+        components = min(AUTO_COMPONENTS, features.dimension, (sample or rows) - 1, rows - 1)
+    else:
+        components = params.components
     if not 0 < components <= limit:
         drawn = f", of which {sample} are drawn (pca.sample)," if sample and sample < rows else ""
         raise UserError(
