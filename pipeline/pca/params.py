@@ -13,7 +13,7 @@ AUTO_COMPONENTS = 100
 
 class Pca(Strict):
     components: PositiveInt | Auto | OffOr
-    """At most as many as training pictures; `auto` is 100, or one less than the pictures where these
+    """At most as many as training pictures; `auto` is 100, or one less than pictures where these
     are few; `none` lets the features through."""
     whiten: bool
     """Give each component variance 1 (of the training pictures)."""
