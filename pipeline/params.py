@@ -117,6 +117,8 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         raise UserError(f"{path} cannot be read: {error}") from None
     except (YAMLError, ValueError) as error:  # a control character, a 13th month
         raise UserError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise UserError(f"{path} has too many lists or sections in each other") from None
     try:
         return Params.model_validate(data)
     except ValidationError as error:

@@ -65,7 +65,8 @@ def readable(path: Path) -> Iterator[None]:
         raise UserError(f"{path} is missing: run `dvc repro` to make it") from None
     except PermissionError:
         raise
-    except (ValueError, KeyError, OSError) as error:  # Arrow's and JSON's are ValueErrors
+    except (ValueError, KeyError, OSError, RecursionError) as error:
+        # Arrow's and JSON's are ValueErrors, but for values that lie too deep in each other.
         raise UserError(f"{path} is damaged ({error}): delete it and run `dvc repro`") from None
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.files import replacing
+from pipeline.core.checksums import checksum
+from pipeline.core.files import read_json, replacing
 
 
 def test_replacing_a_file(tmp_path):
@@ -22,3 +23,11 @@ def test_replacing_a_file(tmp_path):
         failing()
     assert path.read_text() == "one"
     assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("values", ['{"a": ' * 99999, '{"a": ' + "[" * 99999])
+def test_json_whose_checksum_fits_but_cannot_be_read(tmp_path, refused, values):
+    start, end = f'{values}, "checksum": "'.encode(), b'"}\n'
+    (tmp_path / "x.json").write_bytes(start + checksum(start, end).encode() + end)
+    with refused(str(tmp_path / "x.json"), "damaged", "dvc repro"):
+        read_json(tmp_path / "x.json")

@@ -196,7 +196,9 @@ def _json_lines(file: IO[bytes], encoding: str) -> Opened:
 
 
 def json_object(text: str | bytes) -> Row:
-    """A JSON object. Errors: `ValueError`, also for a key that stands in it twice."""
+    """A JSON object. Errors: `ValueError`, also for a key that stands in it twice, and for a text
+    that UTF-8 has none of, half of a surrogate pair.
+    """
 
     def unique(pairs: list[tuple[str, Any]]) -> Row:
         row = dict(pairs)
@@ -204,7 +206,14 @@ def json_object(text: str | bytes) -> Row:
             raise ValueError("a key stands in it twice")
         return row
 
-    row = json.loads(text, object_pairs_hook=unique)
+    try:
+        row = json.loads(text, object_pairs_hook=unique)
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start].encode("unicode_escape").decode()
+        raise ValueError(f"{half} is half of a letter: write the letter itself") from None
+    except RecursionError:
+        raise ValueError("too many lists or objects lie in each other") from None
     if not isinstance(row, dict):
         raise ValueError("it is something else")
     return row

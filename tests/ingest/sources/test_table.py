@@ -452,12 +452,17 @@ def test_files_that_are_no_table(write, refused):
             "t.xlsx": b"x",
             "bad.jsonl": b'{"file": "a/1.png"}\n[1]\n',
             "worse.jsonl": b'{"file": \n',
+            "deep.jsonl": b'{"file": ' + b"[" * 99999 + b"\n",
+            "half.jsonl": b'{"file": "a/1.png", "by": ["\\udc80"]}\n',
             "wide.csv": b"file,style\na/1.png,A,1\na/3.png,B,2\n",
             "latin.jsonl": '{"file": "é"}'.encode("latin-1"),
             "cut.parquet": text(ROWS, "parquet")[:-50],
             "empty.csv": b"file,style,by,part\n",
         }
     )
+    for name, reason in (("deep", "lie in each other"), ("half", r"\udc80 is half of a letter")):
+        with refused(f"{name}.jsonl", "line 1 is no JSON object", reason):
+            read(root, f"{name}.jsonl")
     with refused(str(root / "no.csv"), "is missing", "source.file"):
         read(root, "no.csv")
     with refused(str(root / "t.xlsx"), "must end in .csv, .tsv, .jsonl, .parquet"):

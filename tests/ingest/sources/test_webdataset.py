@@ -74,6 +74,8 @@ def test_shards_of_parts_under_one_pattern(pack, refused):
         ({"1.jpg": b"", "1.cls": b"\n"}, "cls", ["x.tar/1 has no label in cls"]),
         ({"1.jpg": b"", "1.json": b"[1]"}, "json.c", ["x.tar/1.json is no JSON object"]),
         ({"1.jpg": b"", "1.json": b"{"}, "json.c", ["x.tar/1.json is no JSON object"]),
+        ({"1.jpg": b"", "1.json": b'{"a": "\\ud800"}'}, "json.a", [r"\ud800 is half of a letter"]),
+        ({"1.jpg": b"", "1.json": b'{"a":' * 9999}, "json.a", ["lie in each other"]),
         ({"1.jpg": b"", "1.json": b'{"c": 1, "c": 2}'}, "json.c", ["x.tar/1.json", "twice"]),
         ({"1.jpg": b"", "1.JPG": b"", "1.cls": b"1"}, "cls", ["'1.JPG'", "'1.jpg'", "same part"]),
         ({"1.jpg": b"", "1.txt": b"\xff"}, "txt", ["x.tar/1.txt is no text in UTF-8"]),
