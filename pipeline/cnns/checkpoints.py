@@ -44,7 +44,7 @@ class Checkpoint:
                     return None
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
                 return tensors, json.loads(metadata["stored"])
-        except (OSError, SafetensorError, ValueError):
+        except (OSError, SafetensorError, ValueError, KeyError, RecursionError):
             return None
 
     def remove(self) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from pydantic import Field
 from torch import nn
@@ -180,6 +181,15 @@ def test_another_training_does_not_go_on_from_it(checkpoint):
     assert Checkpoint(checkpoint.path, "another").load() is None
     checkpoint.path.write_bytes(b"damaged")
     assert checkpoint.load() is None
+
+
+@pytest.mark.parametrize(
+    "stored", [{}, {"stored": "["}, {"stored": "[" * 99999}], ids=["none", "bad", "deep"]
+)
+def test_a_checkpoint_that_makes_no_sense_is_none(tmp_path, stored):
+    metadata = {"digest": "d", **stored}
+    safetensors.torch.save_file({"a": torch.zeros(1)}, tmp_path / "x", metadata=metadata)
+    assert Checkpoint(tmp_path / "x", "d").load() is None
 
 
 def test_it_learns_one_label(checkpoint):
