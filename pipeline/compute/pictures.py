@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import io
+import logging
 import threading
 import warnings
 from collections.abc import Iterator
@@ -27,6 +28,9 @@ with suppress(OSError, AttributeError):  # where it is linked otherwise
     _c = ctypes.CDLL(_imaging.__file__)  # of libtiff what Pillow uses, which writes to stderr
     _c.TIFFSetErrorHandler(None)
     _c.TIFFSetWarningHandler(None)
+
+
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what is wrong with a picture is raised too
 
 
 class PictureError(Exception):

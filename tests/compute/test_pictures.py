@@ -382,3 +382,12 @@ def test_large_pictures_in_threads_do_not_warn():
 
     reasons = set(ordered_map(reason, [png_of_size(12_000, 12_000)] * 200))
     assert reasons == {"12000 x 12000 pixels, more than allowed"}
+
+
+def test_what_is_wrong_is_raised_and_not_logged(encode, caplog):
+    data = bytearray(encode(quarters(), "TIFF"))
+    place = data.index(struct.pack("<HH", 277, 3)) + 8  # samples per pixel
+    data[place : place + 2] = struct.pack("<H", 1536)
+    with pytest.raises(PictureError):
+        decode_rgb(bytes(data))
+    assert not caplog.records
