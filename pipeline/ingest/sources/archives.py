@@ -184,7 +184,7 @@ def _uncompressed(path: Path) -> Iterator[IO[bytes]]:
 def _damage(path: Path) -> Iterator[None]:
     try:
         yield
-    except (*UNREADABLE, lzma.LZMAError, NotImplementedError) as error:
+    except (*UNREADABLE, lzma.LZMAError) as error:
         if isinstance(error, OSError) and error.errno:  # of the system, not of the archive
             raise
         raise UserError(

@@ -19,7 +19,10 @@ from typing import IO
 from pipeline.ingest.sources.picture import Fault, Picture
 
 # What reading a file may raise: it is gone, not permitted, or damaged within its archive.
-UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
+UNREADABLE = (
+    OSError, EOFError, ValueError, OverflowError, NotImplementedError,
+    zlib.error, zipfile.BadZipFile, tarfile.TarError,
+)  # fmt: skip
 
 
 # What systems and programs leave beside pictures, in lower case; what begins with "." is another.

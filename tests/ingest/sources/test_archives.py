@@ -254,6 +254,27 @@ def test_a_damaged_picture_is_rejected_alone(pack):
     assert found == {"0.png": noise["0.png"], "2.png": noise["2.png"]}
 
 
+@pytest.mark.parametrize(("place", "value"), [(6, 0x20), (6, 0x40), (7, 0x08)])
+def test_a_zip_entry_whose_own_header_is_damaged(pack, place, value):
+    """Its flags, where it is repeated before the data."""
+    root = pack("x.zip", {"é1.png": b"1", "2.png": b"2"})
+    data = bytearray((root / "x.zip").read_bytes())
+    data[place] |= value
+    data[30] = 0xFF  # the name's first byte
+    (root / "x.zip").write_bytes(data)
+    found = opened(root, "x.zip")[1]
+    assert found.pop("é1.png").startswith("cannot be read: ")
+    assert found == {"2.png": b"2"}
+
+
+def test_a_zip_whose_directory_holds_no_utf_8(pack, refused):
+    root = pack("x.zip", {"é.png": b"1"})
+    data = (root / "x.zip").read_bytes()
+    (root / "x.zip").write_bytes(data.replace("é".encode(), b"\xc3\xc3"))
+    with refused("x.zip cannot be read as an archive", "utf-8"):
+        opened(root, "x.zip")
+
+
 @pytest.mark.parametrize("name", ["x.zip", "x.tar", None])
 def test_files_of_too_many_bytes(pack, write, monkeypatch, name):
     monkeypatch.setattr("pipeline.ingest.sources.tree.MAX_FILE", 10)
