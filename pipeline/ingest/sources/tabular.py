@@ -70,7 +70,7 @@ def open_table(
 def _readable(where: str) -> Iterator[None]:
     try:
         yield
-    except (ValueError, NotImplementedError, *UNREADABLE) as error:  # pandas' and Arrow's
+    except UNREADABLE as error:  # Arrow's are ValueErrors
         raise UserError(f"{where} cannot be read as a table: {error}") from None
 
 
@@ -124,9 +124,12 @@ def _csv(file: IO[bytes], encoding: str, usual: str = ",") -> Opened:
 
 def _separator(text: str, usual: str) -> str:
     """What parts the first rows into as many cells as the header has, the usual if that does."""
-    beginning = list(islice(io.StringIO(text), LOOKED_AT))
+    beginning = list(islice(io.StringIO(text, newline=""), LOOKED_AT))
     for separator in (usual, *SEPARATORS):
-        counts = [len(cells) for cells in csv.reader(beginning, delimiter=separator) if cells]
+        try:
+            counts = [len(cells) for cells in csv.reader(beginning, delimiter=separator) if cells]
+        except csv.Error:  # a cell that is too long
+            continue
         if counts and counts[0] > 1 and set(counts[:-1]) <= {counts[0]}:
             return separator
     return usual

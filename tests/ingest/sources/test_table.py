@@ -480,6 +480,19 @@ def test_files_that_are_no_table(write, refused):
         read(root, "empty.csv")
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("ends", ["\r", "\r\n", "\n"])
+def test_ends_of_lines(write, separator, ends):
+    data = text(ROWS, "csv").decode().replace(",", separator).replace("\n", ends).encode()
+    assert facts(read(write(FILES | {"t.csv": data}), "t.csv")) == EXPECTED
+
+
+def test_a_cell_that_is_too_long(write, refused):
+    root = write({"t.csv": b'file,style\na/1.png,"' + b"x" * 200_000 + b'"\n'})
+    with refused("t.csv cannot be read as a table: line 2: field larger than"):
+        read(root, "t.csv")
+
+
 def test_parquet_that_is_damaged_further_on(write, refused):
     root = write({})
     images = [bytes([i]) * 20_000 for i in range(200)]
