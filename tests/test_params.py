@@ -391,7 +391,7 @@ def test_wrong_values_of_a_network(written, refused, old, new, parts):
     [
         (TEXT.replace("    seed: 1\n", "    seed: 1\n    seed: 2\n"), ["line 24", '"seed"']),
         ("ingest: [", ["line 1 is not valid YAML"]),
-        ("ingest: " + "[" * 9999, ["too many lists or sections in each other"]),
+        pytest.param("ingest: " + "[" * 1000, ["lists or sections in each other"], id="deep"),
         ("ingest:\n\tinput: x", ["line 2 is not valid YAML"]),
         ("ingest: !!python/object:os.system x", ["line 1 is not valid YAML", "tag"]),
         ("ingest: \x00", ["is not valid YAML", "#x0000"]),

@@ -25,7 +25,9 @@ def test_replacing_a_file(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("values", ['{"a": ' * 99999, '{"a": ' + "[" * 99999])
+@pytest.mark.parametrize(
+    "values", ['{"a": ' * 99999, '{"a": ' + "[" * 99999], ids=["objects", "lists"]
+)
 def test_json_whose_checksum_fits_but_cannot_be_read(tmp_path, refused, values):
     start, end = f'{values}, "checksum": "'.encode(), b'"}\n'
     (tmp_path / "x.json").write_bytes(start + checksum(start, end).encode() + end)
