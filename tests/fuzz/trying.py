@@ -108,7 +108,8 @@ def _call(reader: Callable[[Path], object], path: Path, tally: Tally) -> bool | 
 
 def _memory() -> int:
     """Bytes that the process took at most so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 @contextmanager
