@@ -33,8 +33,9 @@ def _expression(pattern: str) -> str:
 
 def _encoding(name: str) -> str:
     try:
+        " ".encode(name)  # an encoding that is not of text, such as rot13, fails here
         return codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, UnicodeError):
         raise ValueError("must be an encoding, such as utf-8, windows-1252 or utf-16-le") from None
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from pipeline.ingest.sources.params import TableSource
 from pipeline.ingest.sources.picture import Picture
@@ -344,6 +345,12 @@ def test_pictures_that_no_row_names(write):
 
 
 # ---------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize("encoding", ["rot13", "base64", "undefined", "utf8000"])
+def test_what_is_no_encoding_of_text(encoding):
+    with pytest.raises(ValidationError, match="must be an encoding, such as utf-8"):
+        TableSource(kind="table", file="t.csv", encoding=encoding, **COLUMNS)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "cp1252"])
