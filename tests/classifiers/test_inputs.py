@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.artifacts import images, pixels
+from pipeline.artifacts import images
 from pipeline.artifacts.components import component_rows, components_schema
 from pipeline.artifacts.images import images_schema
+from pipeline.artifacts.pixels import write_pixels
 from pipeline.artifacts.vectors import VectorStore
 from pipeline.classifiers.inputs import read_inputs
 from pipeline.core.parquet import Shards, read_rows, shard_ids, write_shard, write_shards
@@ -52,12 +53,6 @@ def here(project, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def write_pixels(array, options):
-    pixels.PATH.mkdir()
-    np.save(pixels.PATH / "pixels.npy", array)
-    (pixels.PATH / "pixels.json").write_text(options)
-
-
 @pytest.mark.parametrize(("kind", "length"), [("components", 2), ("features", 3)])
 def test_vectors_follow_the_pictures(here, kind, length):
     inputs = read_inputs(kind)
@@ -72,7 +67,7 @@ def test_vectors_follow_the_pictures(here, kind, length):
 @pytest.mark.parametrize("channels", [3, 1])
 def test_pixels(here, rng, channels):
     small = rng.integers(0, 256, (COUNT, 8, 8, channels), np.uint8)
-    write_pixels(small, '{"size": 8}')
+    write_pixels(small, small.shape, {"size": 8})
     inputs = read_inputs("pixels")
     assert inputs.image_shape == (8, 8, channels)
     np.testing.assert_allclose(inputs.vectors, small.reshape(COUNT, -1) / 255, atol=1e-6)
@@ -81,6 +76,6 @@ def test_pixels(here, rng, channels):
 def test_vectors_of_other_pictures(here, refused):
     with refused("pixels.json", "is missing"):
         read_inputs("pixels")
-    write_pixels(np.zeros((5, 8, 8, 3), np.uint8), "{}")
+    write_pixels(np.zeros((5, 8, 8, 3), np.uint8), (5, 8, 8, 3), {})
     with refused("hold other pictures", "dvc repro"):
         read_inputs("pixels")

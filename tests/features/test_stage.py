@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -23,6 +22,7 @@ from pipeline.artifacts import images, models, vectors
 from pipeline.artifacts.images import images_schema
 from pipeline.artifacts.vectors import VectorStore
 from pipeline.backbones.weights import make_backbone
+from pipeline.core.files import read_json, write_checked_json
 from pipeline.core.parquet import Shards, read_rows, shard_ids, write_shards
 
 PICTURES = 420
@@ -283,8 +283,7 @@ def test_a_copy_of_a_shard_is_no_source(place, made_workplace):
 
 def test_another_preparation_computes_all_again(place):
     recipe = place.folder / models.backbone_path().with_suffix(".json")
-    stored = json.loads(recipe.read_text())
-    recipe.write_text(json.dumps({**stored, "mean": [0.1, 0.2, 0.3]}))
+    write_checked_json(recipe, {**read_json(recipe), "mean": [0.1, 0.2, 0.3]})
     assert f"{PICTURES} computed" in place.run()
 
 

@@ -37,7 +37,7 @@ def painted(tmp_path_factory):
     for path in Shards(folder / images.PATH).paths:
         some = shard_ids(path)
         store.write(some, X[[position[i] for i in some]], mode="painted")
-    text = (ROOT / "params.yaml").read_text().replace("components: 100 ", "components: 4 ")
+    text = (ROOT / "params.yaml").read_text().replace("components: auto ", "components: 4 ")
     (folder / "params.yaml").write_text(text)
     return folder, X
 

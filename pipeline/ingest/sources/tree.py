@@ -168,8 +168,12 @@ def text(name: str) -> str:
 
 
 def is_utf_8(name: str) -> bool:
-    """Whether a file name, as Python has it, stands for text."""
-    return not any("\udc80" <= letter <= "\udcff" for letter in name)
+    """Whether a file name stands for text, whatever the encoding of this system."""
+    try:
+        os.fsencode(name).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def last(path: str) -> str:
