@@ -24,17 +24,21 @@ from pipeline.ingest.params import Ingest
 from pipeline.ingest.stage import ingest
 
 PROJECT = {"made", "project", "made_project_copy"}
+LONG = ("process", "browser", "slow")  # markers of what takes long, the longest first
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What one process takes as a whole: a file, for its fixtures; what changes a copy of `made` of
-    its own goes to any. And the marker of what starts processes."""
+    its own goes to any. The marker of what starts processes. And what takes long goes first, so
+    that no process is left alone with it at the end."""
     for item in items:
         if "project" not in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
         if PROJECT & {*item.fixturenames} or _uses(item.module, processes):
             item.add_marker("process")
+    marked = {name: {i.path for i in items if i.get_closest_marker(name)} for name in LONG}
+    items.sort(key=lambda item: [item.path not in marked[name] for name in LONG])
 
 
 def _uses(module, other):
