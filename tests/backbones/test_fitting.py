@@ -118,6 +118,7 @@ def test_nothing_that_fits(trunk):
         ("resnet50", ["tf_efficientnet_lite0", "resnet50-0676ba61.pth"]),
     ],
 )
+@pytest.mark.slow(reason="builds many backbones")
 def test_a_backbone_that_fits(name, words):
     with torch.device("meta"):
         tensors = timm.create_model(name).state_dict()

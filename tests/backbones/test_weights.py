@@ -126,6 +126,7 @@ def test_weights_of_a_larger_network(tmp_path, refused, section):
         make_backbone(PACKAGED, "mine.pth", pretrained_dir=tmp_path, seed=0, section=section)
 
 
+@pytest.mark.slow(reason="builds many backbones")
 def test_weights_of_no_known_network(tiny, from_file, refused):
     with refused("lack 1 of 75 tensors, the first is bn1.weight", "name the backbone", "save"):
         from_file({name: t for name, t in state(tiny).items() if name != "bn1.weight"})

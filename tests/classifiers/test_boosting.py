@@ -225,6 +225,7 @@ def test_an_exact_member_takes_the_newton_step(shrinkage, grouped):
     np.testing.assert_allclose(boosted.predict_proba(X), expected, rtol=1e-10)
 
 
+@pytest.mark.slow(reason="many epochs")
 def test_exact_members_end_at_the_frequencies_of_each_group(grouped):
     X, y, targets = grouped
     boosted = BoostedClassifier(**EXACT, members=40, shrinkage=1.0, random_state=0)

@@ -69,6 +69,7 @@ def test_what_was_written_comes_back_here_and_elsewhere(path):
         assert file.read_group(1, ["labels"]).equals(expected.slice(5, 5).select(["labels"]))
 
 
+@pytest.mark.slow(reason="reads a file for each of its bytes")
 def test_no_change_of_any_byte_goes_through(path, refused):
     whole = path.read_bytes()
     for place in range(len(whole)):
