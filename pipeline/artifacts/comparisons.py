@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.files import read_csv, write_checksums, write_csv
+from pipeline.core.files import read_csv, write_checked_csv
 
 COLUMNS = [
     "split", "draw", "train", "test", "artists", "known_artists",
@@ -21,12 +21,9 @@ def comparison_path(run: str) -> Path:
 
 def write_comparison(run: str, draws: pd.DataFrame) -> None:
     """draws: as in COLUMNS; no rows where the pictures have no artists."""
-    path = comparison_path(run)
-    write_csv(path, draws)
-    write_checksums(path.with_suffix(".json"), [path])
+    write_checked_csv(comparison_path(run), draws)
 
 
 def read_comparison(run: str) -> pd.DataFrame:
     """What `write_comparison` wrote. Errors: `UserError`."""
-    path = comparison_path(run)
-    return read_csv(path, path.with_suffix(".json"))
+    return read_csv(comparison_path(run))

@@ -10,15 +10,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.artifacts.images import IMAGES
-from pipeline.core.files import read_csv, write_checksums, write_csv
+from pipeline.core.files import read_csv, write_checked_csv
 from pipeline.core.parquet import Shards, from_column, to_column, vector_type, with_metadata
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PATH = Path("data/components")
-VARIANCE = Path("reports/explained_variance.csv")
-VARIANCE_CHECKSUM = VARIANCE.with_suffix(".json")
+VARIANCE = Path("reports/explained_variance.csv")  # its checksum is in the .json beside it
 
 
 def components_schema(length: int, **provenance: Any) -> pa.Schema:
@@ -47,10 +46,9 @@ def read_components(folder: Path = PATH) -> tuple[NDArray[np.floating[Any]], str
 
 def write_variance(variance: pd.DataFrame) -> None:
     """variance: columns component (from 1), ratio, cumulative; no rows without a PCA."""
-    write_csv(VARIANCE, variance)
-    write_checksums(VARIANCE_CHECKSUM, [VARIANCE])
+    write_checked_csv(VARIANCE, variance)
 
 
 def read_variance() -> pd.DataFrame:
     """What `write_variance` wrote. Errors: `UserError`."""
-    return read_csv(VARIANCE, VARIANCE_CHECKSUM)
+    return read_csv(VARIANCE)

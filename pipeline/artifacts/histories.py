@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.files import read_csv, write_checksums, write_csv
+from pipeline.core.files import read_csv, write_checked_csv
 from pipeline.measure.accuracy import Epoch
 
 FOLDER = Path("reports/history")
@@ -27,10 +27,9 @@ def write_history(path: Path, histories: Sequence[Sequence[Epoch]]) -> None:
         for repeat, epochs in enumerate(histories)
         for epoch in epochs
     ]
-    write_csv(path, pd.DataFrame(rows, columns=HISTORY).round(6))
-    write_checksums(path.with_suffix(".json"), [path])
+    write_checked_csv(path, pd.DataFrame(rows, columns=HISTORY).round(6))
 
 
 def read_history(path: Path) -> pd.DataFrame:
     """What `write_history` wrote. Errors: `UserError`."""
-    return read_csv(path, path.with_suffix(".json"))
+    return read_csv(path)

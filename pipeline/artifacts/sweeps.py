@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.files import read_csv, write_checksums, write_csv
+from pipeline.core.files import read_csv, write_checked_csv
 
 COLUMNS = [
     "setting", "seed", "diverged", "loss",
@@ -21,13 +21,12 @@ def sweep_path(name: str) -> Path:
 
 def write_sweep(path: Path, sweep: pd.DataFrame) -> None:
     """sweep: as in COLUMNS."""
-    write_csv(path, sweep)
-    write_checksums(path.with_suffix(".json"), [path])
+    write_checked_csv(path, sweep)
 
 
 def read_sweep(path: Path) -> pd.DataFrame:
     """COLUMNS; the figures of what diverged are NaN. Errors: `UserError`."""
-    return read_csv(path, path.with_suffix(".json"), dtype={"setting": str}, na_values=[""])
+    return read_csv(path, dtype={"setting": str}, na_values=[""])
 
 
 def best_setting(sweep: pd.DataFrame) -> tuple[str, float] | None:

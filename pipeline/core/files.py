@@ -96,18 +96,19 @@ def write_checked_json(path: Path, values: Mapping[str, Any], *, indent: int | N
     write_text(path, start + checksum(start.encode(), end.encode()) + end)
 
 
-def write_json(path: Path, value: Any, *, indent: int | None = 2) -> None:
-    """Write `value` whole or not at all; without `indent` on one line."""
-    write_text(path, f"{json.dumps(value, indent=indent, ensure_ascii=False)}\n")
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` whole or not at all."""
+    write_text(path, f"{json.dumps(value, indent=2, ensure_ascii=False)}\n")
 
 
-def read_csv(path: Path, checksums: Path, **options: Any) -> pd.DataFrame:
+def read_csv(path: Path, checksums: Path | None = None, **options: Any) -> pd.DataFrame:
     """A CSV file, empty cells as they are. Errors: `UserError` when it is missing or damaged.
 
-    checksums: the file of `write_checksums` that has its own.
+    checksums: the file of `write_checksums` that has its own; None: that of `write_checked_csv`.
     """
     import pandas as pd  # takes 0.3 s, which stages without tables need not wait
 
+    checksums = checksums or path.with_suffix(".json")
     known = read_json(checksums)
     with readable(path):
         data = path.read_bytes()
@@ -121,6 +122,12 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write the columns of `table`, whole or not at all."""
     with replacing(path) as temporary:
         table.to_csv(temporary, index=False)
+
+
+def write_checked_csv(path: Path, table: pd.DataFrame) -> None:
+    """The same, with its checksum in a .json beside it."""
+    write_csv(path, table)
+    write_checksums(path.with_suffix(".json"), [path])
 
 
 def write_checksums(path: Path, files: Iterable[Path]) -> None:
