@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator
@@ -39,6 +38,7 @@ from pipeline.core.console import counted, on_one_line, takes_all_letters
 from pipeline.core.errors import UserError
 from pipeline.core.files import replacing, visible_files
 from pipeline.features.extraction import Execution, Extractor
+from pipeline.ingest.sources.tree import text
 from pipeline.pca.files import Projection, load_pca
 from pipeline.pixels.decoding import decode_pixels
 from pipeline.stacks.stacking import Stack
@@ -169,7 +169,7 @@ class Predictor:
             prepared = [arrays for arrays in read if not isinstance(arrays, str)]
             scores: Iterator[NDArray[np.float32]] = iter(self._scores(prepared) if prepared else ())
             for path, result in zip(batch, read, strict=True):
-                name = os.fsencode(path).decode("utf-8", "backslashreplace")
+                name = text(str(path))
                 if isinstance(result, str):
                     yield Prediction(name, {}, result)
                 else:
@@ -205,11 +205,11 @@ def read_file(path: Path) -> bytes:
         return file.read(facts.st_size)
 
 
-def local(text: str) -> Path:
+def local(given: str) -> Path:
     """A path that was given. Errors: `UserError` for an address."""
-    if "://" in text and not Path(text).exists():
-        raise UserError(f"{text} is an address: fetch what is there and give the files")
-    return Path(text)
+    if "://" in given and not Path(given).exists():
+        raise UserError(f"{given} is an address: fetch what is there and give the files")
+    return Path(given)
 
 
 def best(metrics: Path) -> str:
