@@ -191,9 +191,8 @@ def test_no_text_ends_the_script_it_stands_in():
 
 
 @pytest.mark.parametrize("names", [["1", "2"], ["01", "02"], ["true", "false"], ["NA", "nan"]])
-def test_class_names_that_look_like_numbers_stay_names(made, names, tmp_path, monkeypatch):
+def test_class_names_that_look_like_numbers_stay_names(project, names, monkeypatch):
     """A table of the report with its classes renamed, as the page reads it."""
-    project = made[0].copy(tmp_path / "project")
     monkeypatch.chdir(project.folder)
     table = pd.read_csv(PER_CLASS)
     table["class"] = [names[i % 2] for i in range(len(table))]
@@ -217,8 +216,7 @@ def test_every_section_has_its_two_files():
     }
 
 
-def test_times_are_no_part_of_the_page(made, tmp_path):
-    project = made[0].copy(tmp_path / "project")
+def test_times_are_no_part_of_the_page(project):
     html = project.folder / "reports/index.html"
     with_times = html.read_bytes()
     shutil.rmtree(project.folder / "reports/times")
@@ -235,8 +233,7 @@ def test_one_training_has_no_deviation(made):
     assert html.partition("Cross-validation")[0].count("±") == 3 + 1  # and in the note
 
 
-def test_an_interval_of_no_width_is_explained(made, tmp_path, monkeypatch):
-    project = made[0].copy(tmp_path / "project")
+def test_an_interval_of_no_width_is_explained(project, monkeypatch):
     monkeypatch.chdir(project.folder)
     html = project.folder / "reports/index.html"
     assert "an interval of no width" not in html.read_text("utf-8")
@@ -248,8 +245,7 @@ def test_an_interval_of_no_width_is_explained(made, tmp_path, monkeypatch):
     assert "an interval of no width" in html.read_text("utf-8")
 
 
-def test_the_page_says_which_losses_it_does_not_show(made, tmp_path, monkeypatch):
-    project = made[0].copy(tmp_path / "project")
+def test_the_page_says_which_losses_it_does_not_show(project, monkeypatch):
     monkeypatch.chdir(project.folder)
     html = project.folder / "reports/index.html"
     assert "Training loss: shown" not in html.read_text("utf-8")
