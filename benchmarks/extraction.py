@@ -41,7 +41,7 @@ from pipeline.core.parquet import Shards, read_rows, shard_ids, write_shards
 from pipeline.features.extraction import Execution, Extractor
 from pipeline.features.missing import extract, plan
 
-CASES = {"resnet50": ("random", "spatial"), "tf_efficientnet_lite0": ("packaged", "pooled")}
+CASES = {"resnet50": ("random", "spatial"), "tf_efficientnet_lite0": ("packaged", "head")}
 BATCH = 32  # of the plain loop
 
 
@@ -68,7 +68,7 @@ def load(folder: Path) -> tuple[Backbone, str]:
 
 def plain(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """float32, eager, torch's own threads, a DataLoader of two workers."""
-    backbone, layer = load(folder)
+    backbone, pool = load(folder)
     recipe = backbone.recipe
     transform = create_transform(
         recipe.input_size, interpolation=recipe.interpolation, mean=recipe.mean, std=recipe.std,
@@ -80,9 +80,11 @@ def plain(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     parts = []
     with torch.inference_mode():
         for images in DataLoader(pictures, batch_size=BATCH, num_workers=2):
-            parts.append(getattr(backbone, layer)(images).half().numpy())
+            maps = backbone.trunk.forward_features(images)
+            features = maps.flatten(1) if pool == "spatial" else maps.mean((2, 3))
+            parts.append(features.half().numpy())
     vectors = np.concatenate(parts)
-    store = VectorStore.of(vectors.shape[1], {"by": "plain"}, folder / "plain")
+    store = VectorStore.of({"widths": [["last", vectors.shape[1]]]}, folder / "plain")
     for path in Shards(folder / "images").paths:
         ids = shard_ids(path)
         store.write(ids, vectors[: len(ids)], mode="plain")
@@ -93,7 +95,7 @@ def plain(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 def ours(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """The stage's own way."""
     extractor = make_extractor(folder, options)
-    store = VectorStore.of(extractor.dimension, extractor.provenance, folder / "ours")
+    store = VectorStore.of(extractor.provenance, folder / "ours")
     work = plan(Shards(folder / "images"), store, World())
     extractor.expect(work.new)
     start = time.perf_counter()
@@ -110,10 +112,12 @@ def bare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def make_extractor(folder: Path, options: argparse.Namespace) -> Extractor:
-    backbone, layer = load(folder)
+    backbone, pool = load(folder)
     chosen = {"auto": "auto", "true": True, "false": False}[options.compile]
     execution = Execution(threads=options.threads, compile=chosen)
-    return Extractor(backbone, layer=layer, precision=options.precision, execution=execution)
+    return Extractor(
+        backbone, layers="last", pool=pool, precision=options.precision, execution=execution
+    )
 
 
 ROLES = {"plain": plain, "ours": ours, "bare": bare}

@@ -38,7 +38,7 @@ DISTINCT = 500  # pictures painted; the shards repeat them
 
 def correctness(backbone: Backbone, pictures: list[bytes]) -> Iterator[str]:
     """The least cosine similarity to float32 on the CPU, for each way of computing."""
-    expected = vectors(Extractor(backbone, layer="spatial", precision="float32",
+    expected = vectors(Extractor(backbone, layers="last", pool="spatial", precision="float32",
                                  execution=Execution(device="cpu")), pictures)  # fmt: skip
     decoders = ("cpu", "cuda") if DEVICE == "cuda" else ("cpu",)
     for precision in ("float32", "bfloat16"):
@@ -46,7 +46,11 @@ def correctness(backbone: Backbone, pictures: list[bytes]) -> Iterator[str]:
             for decoder in decoders:
                 execution = Execution(device=DEVICE, decoder=decoder, compile=compiled)
                 extractor = Extractor(
-                    backbone, layer="spatial", precision=precision, execution=execution
+                    backbone,
+                    layers="last",
+                    pool="spatial",
+                    precision=precision,
+                    execution=execution,
                 )
                 extractor.expect(len(pictures))
                 found = vectors(extractor, pictures)
@@ -64,7 +68,7 @@ def forward_rates(backbone: Backbone) -> Iterator[str]:
     for size in (64, 128, 256, 512) if DEVICE == "cuda" else (8, 16):
         for compiled in (False, True):
             execution = Execution(device=DEVICE, batch_size=size, compile=compiled)
-            extractor = Extractor(backbone, layer="spatial", execution=execution)
+            extractor = Extractor(backbone, layers="last", pool="spatial", execution=execution)
             extractor.expect(size)
             rates = sorted(extractor.forward_rate(batches=20) for _ in range(3))
             low, middle, high = rates
@@ -77,18 +81,18 @@ def end_to_end(
     """Shards of JPEGs to shards of vectors, and each part of the way alone, in pictures/s."""
     write_images(folder, pictures, range(count))
     images = Shards(folder / "images")
-    for layer in ("spatial", "pooled"):
+    for pool in ("spatial", "head"):
         for decoder in ("cpu", "cuda") if DEVICE == "cuda" else ("cpu",):
             execution = Execution(device=DEVICE, decoder=decoder, compile=DEVICE == "cuda")
-            extractor = Extractor(backbone, layer=layer, execution=execution)
+            extractor = Extractor(backbone, layers="last", pool=pool, execution=execution)
             extractor.expect(count)
-            store = VectorStore.of(extractor.dimension, extractor.provenance, folder / layer)
+            store = VectorStore.of(extractor.provenance, folder / pool)
             work = plan(images, store, World())
             start = time.perf_counter()
             extract(work, store, extractor, what="features")
             seconds = time.perf_counter() - start
             yield (
-                f"| {layer} | {decoder} | {count / seconds:.0f} | "
+                f"| {pool} | {decoder} | {count / seconds:.0f} | "
                 f"{decode_rate(extractor, pictures):.0f} | "
                 f"{extractor.forward_rate(batches=20):.0f} | "
                 f"{write_rate(extractor, images, store, folder):.0f} |"
@@ -106,7 +110,7 @@ def decode_rate(extractor: Extractor, pictures: list[bytes]) -> float:
 
 def write_rate(extractor: Extractor, images: Shards, store: VectorStore, folder: Path) -> float:
     """Of the vectors already computed, by as many writers as the stage has."""
-    again = VectorStore.of(store.dimension, store.provenance, folder / "again")
+    again = VectorStore.of(store.provenance, folder / "again")
     ids = [shard_ids(path) for path in images.paths[:40]]
     vectors = [store.read(i) for i in ids]
     start = time.perf_counter()
@@ -121,7 +125,7 @@ def write_rate(extractor: Extractor, images: Shards, store: VectorStore, folder:
 
 def pca(folder: Path, rows: int, columns: int) -> Iterator[str]:
     """100 components, beside a pass that only reads."""
-    store = VectorStore.of(columns, {}, folder / "rows")
+    store = VectorStore.of({"widths": [["last", columns]]}, folder / "rows")
     shards = []
     for number, block in enumerate(features(rows, columns)):
         shards.append([f"{number} {i}" for i in range(len(block))])
@@ -160,7 +164,7 @@ def main() -> None:
             ("mode | decoder | least cosine to float32 on the CPU",
              correctness(backbone, pictures[:128])),
             ("mode | batch | forward, pictures/s", forward_rates(backbone)),
-            ("layer | decoder | end to end | decoding by Pillow | forward | writing",
+            ("pool | decoder | end to end | decoding by Pillow | forward | writing",
              end_to_end(backbone, folder, pictures, options.count)),
             ("PCA | one reading, s | fit, s | passes | of the reading | captured",
              pca(folder, options.rows, options.columns)),

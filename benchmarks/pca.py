@@ -48,7 +48,7 @@ def features(rows: int, columns: int) -> Iterator[np.ndarray]:
 
 
 def write(folder: Path, rows: int, columns: int) -> None:
-    store = VectorStore.of(columns, {}, folder)
+    store = VectorStore.of({"widths": [["last", columns]]}, folder)
     for number, X in enumerate(features(rows, columns)):
         store.write([f"{number} {i}" for i in range(len(X))], X, mode="painted")
 

@@ -8,7 +8,7 @@ from pipeline.command import run
 from pipeline.core.errors import UserError
 from pipeline.params import Params, load_params, named
 
-ALONE = ("ingest", "weights", "features", "pca", "pixels", "evaluate", "report")
+ALONE = ("ingest", "weights", "features", "layers", "pca", "pixels", "evaluate", "report")
 OF_ENTRIES = ("classifier", "cnn", "stack", "sweep", "comparison")  # one entry of a section each
 
 
@@ -31,6 +31,10 @@ def perform(stage: str, name: str, params: Params, *, share: str | None) -> str 
             from pipeline.features.stage import features
 
             return features(params.features, share=share)
+        case "layers":
+            from pipeline.layers.stage import layers
+
+            return layers(choose=params.features.layers == "auto")
         case "pca":
             from pipeline.pca.stage import pca
 

@@ -28,6 +28,7 @@ from pipeline.artifacts.models import (
 )
 from pipeline.artifacts.pixels import to_floats
 from pipeline.artifacts.scores import METRICS, best_run, read_metrics
+from pipeline.artifacts.vectors import columns_of
 from pipeline.backbones.backbone import Backbone
 from pipeline.classifiers.runs import TrainedRun, load_run
 from pipeline.cnns.trained import TrainedNetwork
@@ -39,6 +40,7 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import replacing, visible_files
 from pipeline.features.extraction import Execution, Extractor
 from pipeline.ingest.sources.tree import text
+from pipeline.layers.together import Together
 from pipeline.pca.files import Projection, load_pca
 from pipeline.pixels.decoding import decode_pixels
 from pipeline.stacks.stacking import Stack
@@ -46,6 +48,7 @@ from pipeline.stacks.stacking import Stack
 BATCH = 32  # pictures that are read at a time
 MAX_BYTES = 2**30  # of a file, as of one in an archive
 PER_GROUP = 1024  # pictures in a row group of --output
+ALL = slice(None)  # columns
 SHOWN = 3  # classes per picture in the table
 
 
@@ -79,20 +82,23 @@ class FromBackbone:
             {"components_digest": digest} if kind == "components" else {"features": extraction}
         )
         self._extractor = Extractor(
-            backbone,
-            layer=extraction["layer"],
+            backbone.at(extraction["input_size"]),
+            layers=[name for name, _ in extraction["widths"]],
+            pool=extraction["pool"],
             resize=extraction["resize"],
             scaled_decoding=extraction["scaled_decoding"],
             precision=extraction["precision"],
             execution=Execution(batch_size=1),  # no batch is filled up
         )
+        widths = self._extractor.widths
+        self._together = Together(widths, extraction.get("scales", dict.fromkeys(widths, 1)))
 
     def prepare(self, data: bytes) -> NDArray[np.uint8]:
         """Errors: `PictureError`."""
         return self._extractor.prepare(data)
 
     def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[Any]:
-        features = self._extractor.forward(torch.from_numpy(prepared))
+        features = self._together(self._extractor.forward(torch.from_numpy(prepared)))
         return features.astype(np.float32) if self.pca is None else self.pca(features)
 
 
@@ -139,12 +145,12 @@ class Predictor:
         self.stack = Stack.load(path) if (path := there[name]) == stack_path(name, models) else None
         members = self.stack.runs if self.stack else (name,)
         self.sources: dict[str, FromBackbone | FromPixels] = {}
-        self.members: list[tuple[str, TrainedRun | TrainedNetwork]] = []
+        self.members: list[tuple[str, Any, TrainedRun | TrainedNetwork]] = []
         if path == cnn_path(name, models):
             network, stored = TrainedNetwork.load(path)
             self.classes: list[str] = network.classes
             self.sources["cnn"] = AsPixels(stored["pixels"])
-            self.members.append(("cnn", network))
+            self.members.append(("cnn", ALL, network))
             return
         for member in members:
             path = run_path(member, models)
@@ -159,7 +165,9 @@ class Predictor:
                 )
             if any(trained[k] != value for k, value in self.sources[kind].provenance.items()):
                 raise UserError(f"{path} was trained on other {kind}: run `dvc repro`")
-            self.members.append((kind, run))
+            layers = trained["run"]["layers"]
+            seen = ALL if layers == "all" else columns_of(layers, dict(trained[kind]["widths"]))
+            self.members.append((kind, seen, run))
 
     def predict(self, files: Iterable[Path]) -> Iterator[Prediction]:
         """A prediction for each file, in order; memory holds one batch."""
@@ -190,7 +198,7 @@ class Predictor:
             kind: source.vectors(np.stack([arrays[kind] for arrays in prepared]))
             for kind, source in self.sources.items()
         }
-        scores = [run.scores(vectors[kind]) for kind, run in self.members]
+        scores = [run.scores(vectors[kind][:, seen]) for kind, seen, run in self.members]
         return self.stack.scores(scores) if self.stack else scores[0]
 
 

@@ -65,6 +65,11 @@ def refused():
     return expect
 
 
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
 @pytest.fixture(scope="module")
 def one_thread():
     """torch in one thread: where the cores are shared, a second one is eight times slower."""

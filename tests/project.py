@@ -17,7 +17,6 @@ TINY = {
     "ingest.source.pictures": 144,
     "ingest.source.size": 64,
     "ingest.source.painters": 24,
-    "features.layer": "pooled",
     "pca.components": 12,
     "evaluate.bootstrap": 100,
     "report.samples": 8,

@@ -107,7 +107,9 @@ features:
   backbone: resnet50
   weights: imagenet
   seed: 0
-  layer: spatial
+  layers: last
+  pool: spatial
+  size: none
   resize: squash
   scaled_decoding: false
   precision: auto
@@ -230,10 +232,12 @@ def test_values_do_not_change(written):
         ("dropout: 0.0", "dropout: 1.0", ["snn.dropout: found 1.0", "less than 1"]),
         ("1e-3", ".inf", ["snn.learning_rate: found inf", "finite"]),
         (
-            "layer: spatial",
-            "layer: last",
-            ["features.layer: found 'last'", "'spatial'", "'pooled'"],
+            "pool: spatial",
+            "pool: last",
+            ["features.pool: found 'last'", "'spatial'", "'head'"],
         ),
+        ("layers: last", "layers: auto", ["features: pool spatial is of the last map", "to mean"]),
+        ("layers: last", "layers: blocks.4", ["features.layers: found 'blocks.4'", "'last'"]),
         ("device: auto", "device: gpu", ["features.device: found 'gpu'", "auto, cpu, cuda"]),
         ("pictures: 40", "pictures: 15", ["ingest.source.pictures: found 15", "16"]),
         ("painters: 8", "painters: 30", ["ingest.source", "at least 2 * painters = 60"]),
@@ -279,7 +283,7 @@ def test_a_wrong_value_is_named(written, refused, old, new, parts):
     ("old", "new", "parts"),
     [
         ("    epochs:", "    epoch:", ["classifiers.snn.epoch:", "'epochs'", "batch_size", "more"]),
-        ("  backbone:", "  backbon:", ["features.backbon:", "'backbone'", "weights, seed, layer"]),
+        ("  backbone:", "  backbon:", ["features.backbon:", "'backbone'", "weights, seed, layers"]),
         ("\npca:", "\npcs:", ["unknown key pcs:", "'pca'", "ingest, features, pca, pixels"]),
         ("    painters: 8", "    painter: 8", ["ingest.source.painter:", "'painters'", "size"]),
     ],

@@ -1,8 +1,11 @@
-"""`data/features`: the vectors of pictures, known by their image_ids, kept while they hold."""
+"""`data/vectors`, `data/features`: vectors of pictures, known by their image_ids.
+
+The first are what the backbone gave, kept while they hold; the second are the layers of them that
+the classifiers see, put together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +22,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import readable
 from pipeline.core.parquet import Shards, metadata, shard_ids, with_metadata, write_shard
 
-PATH = Path("data/features")
+VECTORS = Path("data/vectors")
+FEATURES = Path("data/features")
 FLOAT16 = np.dtype("<f2")
 
 
@@ -38,32 +42,37 @@ class VectorStore:
     schema: pa.Schema
 
     @classmethod
-    def of(cls, dimension: int, provenance: dict[str, Any], folder: Path = PATH) -> VectorStore:
-        """For vectors of this dimension that `provenance` decides."""
+    def of(cls, provenance: dict[str, Any], folder: Path) -> VectorStore:
+        """For vectors that `provenance` decides; its `widths` name their layers."""
+        dimension = sum(width for _, width in provenance["widths"])
         columns = [IMAGES.field("image_id"), ("features", pa.binary(2 * dimension))]
         return cls(folder, with_metadata(pa.schema(columns), **provenance))
 
     @classmethod
-    def open(cls, folder: Path = PATH) -> VectorStore:
+    def open(cls, folder: Path = FEATURES) -> VectorStore:
         """What lies in `folder`. Errors: `UserError` as `Shards`."""
         return cls(folder, Shards(folder).schema)
 
     @classmethod
-    def found(cls, provenance: dict[str, Any], folder: Path = PATH) -> VectorStore | None:
-        """The store of vectors of this provenance, if one is there and says their dimension."""
+    def found(cls, provenance: dict[str, Any], folder: Path) -> VectorStore | None:
+        """The store of vectors of this provenance, if one is there and says their widths."""
         wanted = _provenance(with_metadata(pa.schema([]), **provenance))
         for path in sorted(folder.glob("part-*.parquet")):
             with suppress(OSError, ValueError, KeyError):
-                schema = read_schema(path)
-                if _provenance(schema) == wanted:
-                    dimension = schema.field("features").type.byte_width // 2
-                    return cls.of(dimension, provenance, folder)
+                stored = _provenance(read_schema(path))
+                if {key: value for key, value in stored.items() if key != "widths"} == wanted:
+                    return cls.of(stored, folder)
         return None
 
     @property
     def provenance(self) -> dict[str, Any]:
         """All that decides the vectors: of which weights, layer and preparation."""
         return _provenance(self.schema)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Name of a layer -> its share of D, in order."""
+        return dict(self.provenance["widths"])
 
     @property
     def dimension(self) -> int:
@@ -119,6 +128,24 @@ class VectorStore:
 
     def _is(self, schema: pa.Schema) -> bool:
         return schema.equals(self.schema) and _provenance(schema) == self.provenance
+
+
+def places(widths: Mapping[str, int]) -> Iterator[tuple[str, slice]]:
+    """Each layer with its columns."""
+    start = 0
+    for name, width in widths.items():
+        yield name, slice(start, start + width)
+        start += width
+
+
+def columns_of(layers: Sequence[str], widths: Mapping[str, int]) -> NDArray[np.intp]:
+    """The columns of these layers. Errors: `UserError` for one that is not there."""
+    if unknown := [name for name in layers if name not in widths]:
+        raise UserError(
+            f"layers names {unknown[0]!r}: {FEATURES} has {', '.join(widths)} (features.layers)"
+        )
+    columns = np.arange(sum(widths.values()))
+    return np.concatenate([columns[place] for name, place in places(widths) if name in layers])
 
 
 def _provenance(schema: pa.Schema) -> dict[str, Any]:

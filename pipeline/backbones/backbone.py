@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -22,16 +23,24 @@ class Backbone:
         self.trunk = trunk.eval().requires_grad_(False)
         self.recipe = recipe
 
-    def spatial(self, images: Tensor) -> Tensor:
-        """The last map, flattened: (N, 3, S, S) -> (N, D); of a transformer, its patch tokens."""
-        maps = self.trunk.forward_features(images)  # type: ignore[operator]
-        if not isinstance(maps, Tensor) or maps.ndim not in (3, 4):
+    def at(self, size: int | Literal["none"]) -> Backbone:
+        """For pictures of another side, in pixels; a transformer's positions are resampled.
+
+        Errors: `UserError` where the network cannot take them.
+        """
+        if size == "none" or size == self.recipe.input_size:
+            return self
+        try:
+            if hasattr(self.trunk, "set_input_size"):
+                self.trunk.set_input_size(size)  # type: ignore[operator]
+            with torch.inference_mode():
+                self.trunk.forward_features(torch.zeros(1, 3, size, size))  # type: ignore[operator]
+        except (AssertionError, RuntimeError) as error:
             raise UserError(
-                f"{self.recipe.name} has no single last map: set features.layer: pooled"
-            )
-        if maps.ndim == 3:  # (N, tokens, channels): class and register tokens are no places
-            maps = maps[:, getattr(self.trunk, "num_prefix_tokens", 0) :]
-        return maps.flatten(1)
+                f"features.size is {size}: {self.recipe.name} cannot take it "
+                f"({str(error).splitlines()[0]}); none is its own, {self.recipe.input_size}"
+            ) from None
+        return Backbone(self.trunk, self.recipe.at(size))
 
     def pooled(self, images: Tensor) -> Tensor:
         """What the trunk's own head would see: (N, 3, S, S) -> (N, D)."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.core.tensors import loading_json
 
@@ -33,6 +33,10 @@ class Recipe:
     def of(cls, stored: Mapping[str, Any]) -> Recipe:
         """What `dataclasses.asdict` gave, after JSON has made lists of tuples."""
         return cls(**{**stored, "mean": tuple(stored["mean"]), "std": tuple(stored["std"])})
+
+    def at(self, size: int | Literal["none"]) -> Recipe:
+        """For pictures of another side, in pixels."""
+        return self if size == "none" else replace(self, input_size=size)
 
     @classmethod
     def load(cls, path: Path) -> Recipe:

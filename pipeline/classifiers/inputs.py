@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import components, images, pixels, vectors
+from pipeline.artifacts import components, images, pixels
 from pipeline.artifacts.images import Labelled, labelled
 from pipeline.artifacts.pixels import Shape, to_floats
-from pipeline.artifacts.vectors import VectorStore
+from pipeline.artifacts.vectors import FEATURES, VectorStore, columns_of
+from pipeline.classifiers.params import Run, Wanted
 from pipeline.core.parquet import Shards, shard_ids
 
 
@@ -54,42 +55,43 @@ class Inputs(Labelled):
         )
 
 
-def read_inputs(kind: str) -> Inputs:
-    """The pictures' vectors of this kind, all in memory. Errors: `UserError`."""
+def read_inputs(run: Run) -> Inputs:
+    """The pictures' vectors that a run learns from, all in memory. Errors: `UserError`."""
     pictures = Shards(images.PATH)
-    folder, read = KINDS[kind]
-    found, shape, provenance = read(pictures)
+    folder, read = KINDS[run.input]
+    found, shape, provenance = read(pictures, run.layers)
     table, classes, apart = labelled(pictures, beside=folder, count=len(found))
-    return Inputs(table, classes, apart, found, shape, {"input": kind, **provenance})
+    return Inputs(table, classes, apart, found, shape, {"input": run.input, **provenance})
 
 
 Read = tuple[NDArray[np.float32], Shape | None, dict[str, Any]]
 
 
-def _components(_: Shards) -> Read:
+def _components(_: Shards, layers: Wanted) -> Read:
     found, digest = components.read_components()
     return found.astype(np.float32, copy=False), None, {"components_digest": digest}
 
 
-def _features(pictures: Shards) -> Read:
+def _features(pictures: Shards, layers: Wanted) -> Read:
     store = VectorStore.open()
-    found = np.empty((pictures.rows, store.dimension), np.float32)
+    columns = slice(None) if layers == "all" else columns_of(layers, store.widths)
+    found = np.empty((pictures.rows, len(np.arange(store.dimension)[columns])), np.float32)
     start = 0
     for path in pictures.paths:
-        block = store.read(shard_ids(path))
+        block = store.read(shard_ids(path))[:, columns]
         found[start : start + len(block)] = block
         start += len(block)
     return found, None, {"features": store.provenance}
 
 
-def _pixels(_: Shards) -> Read:
+def _pixels(_: Shards, layers: Wanted) -> Read:
     found, stored = pixels.open_pixels()
     return to_floats(found), found.shape[1:], {"pixels": stored}
 
 
 # A run's `input` -> where its vectors lie, and how they are read.
-KINDS: dict[str, tuple[Path, Callable[[Shards], Read]]] = {
+KINDS: dict[str, tuple[Path, Callable[[Shards, Wanted], Read]]] = {
     "components": (components.PATH, _components),
-    "features": (vectors.PATH, _features),
+    "features": (FEATURES, _features),
     "pixels": (pixels.PATH, _pixels),
 }

@@ -23,6 +23,7 @@ from pipeline.classifiers.bounds import (
 )
 from pipeline.core.schema import NotNegative, OffOr, PositiveFloat, Probability, Seed, Share, Strict
 
+Wanted = Literal["all"] | Annotated[list[str], Field(min_length=1)]
 Folds = Annotated[int, Field(ge=2, le=100)]
 
 
@@ -41,6 +42,8 @@ class Run(Strict):
     input: Literal["components", "features", "pixels"]
     """The vectors it learns from: principal components, all features, or pictures at
     `pixels.size`."""
+    layers: Wanted = "all"
+    """Of `input: features`: all that `features.layers` has or chose, or some of them by name."""
     normalize: Literal["zscore", "minmax"] | OffOr
     """Of each input, by the training pictures."""
     folds: Folds | OffOr
@@ -51,6 +54,12 @@ class Run(Strict):
     """Trainings with the seeds seed, seed + 1, …"""
     seed: Seed
     """Of the first training."""
+
+    @model_validator(mode="after")
+    def _of_features(self) -> Run:
+        if self.layers != "all" and self.input != "features":
+            raise ValueError(f"layers are of features, and input is {self.input}: leave them out")
+        return self
 
 
 class NetworkRun(Run):

@@ -18,7 +18,7 @@ from pipeline.core.parquet import write_file
 
 def classifier(name: str, params: Run) -> str:
     """Train the run, score what it did not see, write both; returns how well it did."""
-    inputs = read_inputs(params.input)
+    inputs = read_inputs(params)
     trained = train_all(name, params, inputs)
     predictions, model = predictions_path(name), models.run_path(name)
     write_file(predictions, scored(trained, inputs))

@@ -13,7 +13,7 @@ def comparison(
     name: str, run: Run, params: Comparison, *, shares: Shares, resampling: Resampling
 ) -> str:
     """Train `run` under both splits; returns the accuracies of both."""
-    inputs = read_inputs(run.input)
+    inputs = read_inputs(run)
     table = compare(name, run, params, inputs, shares=shares, resampling=resampling)
     write_comparison(name, table)
     if table.empty:

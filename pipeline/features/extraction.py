@@ -20,7 +20,7 @@ from pipeline.compute.parallel import cores, ordered_map
 from pipeline.core.errors import UserError
 from pipeline.core.schema import Auto, Precision
 from pipeline.features.inference import Inference
-from pipeline.features.params import Decoder, LayerName, Resize
+from pipeline.features.params import Decoder, Layers, Pool, Resize
 from pipeline.features.preparation import Preparation
 from pipeline.features.provenance import provenance
 
@@ -45,20 +45,22 @@ class Execution:
 
 
 class Extractor:
-    """Feature vectors of encoded pictures from one layer of a backbone.
+    """Feature vectors of encoded pictures from layers of a backbone.
 
-    layer: "spatial" (last map, flattened) or "pooled". resize, scaled_decoding: see `Preparation`.
+    layers, pool: see `Readout`. resize, scaled_decoding: see `Preparation`.
     On a CPU every thread takes batches of its own through decoding and the network, so that none
     waits for another; on CUDA the threads decode and one stream computes.
 
-    dimension: features per picture, D. Errors: `UserError` for a device that is not there.
+    widths: name of a layer -> its share of the features per picture, D. Errors: `UserError` for
+    layers or a device that are not there.
     """
 
     def __init__(
         self,
         backbone: Backbone,
         *,
-        layer: LayerName,
+        layers: Layers,
+        pool: Pool,
         resize: Resize = "squash",
         scaled_decoding: bool = False,
         precision: Precision = "auto",
@@ -77,7 +79,8 @@ class Extractor:
         dtype = choose_precision(precision, self.device)
         self.provenance = provenance(
             backbone.recipe,
-            layer=layer,
+            layers=layers,
+            pool=pool,
             resize=resize,
             scaled_decoding=scaled_decoding,
             decoder=execution.decoder,
@@ -85,8 +88,11 @@ class Extractor:
         )
         self._source = f"{backbone.recipe.name} ({backbone.recipe.weights})"
         self._preparation = Preparation(backbone.recipe, resize, scaled_decoding)
-        self._inference = Inference(backbone, layer=layer, device=self.device, precision=dtype)
-        self.dimension = self._inference.dimension
+        self._inference = Inference(
+            backbone, layers=layers, pool=pool, device=self.device, precision=dtype
+        )
+        self.widths = self._inference.widths
+        self.provenance["widths"] = [list(item) for item in self.widths.items()]
 
     @property
     def writers(self) -> int:

@@ -6,7 +6,7 @@ import copy
 import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from pipeline.backbones.backbone import Backbone
+from pipeline.backbones.recipe import Recipe
 from pipeline.core.errors import UserError
-from pipeline.features.params import LayerName
+from pipeline.features.layers import Readout
+from pipeline.features.params import Layers, Pool
 
 # Compiling took 9 to 22 s for the backbones measured. Tried when the work takes three times that,
 # it costs a third more at worst, where compiled code turns out no faster.
@@ -26,12 +28,19 @@ CALIBRATION = 1000  # fewer pictures take less than that on any machine that has
 class Inference:
     """(N, S, S, 3) uint8 pictures on `device` -> (N, D) float32 features.
 
-    Batch norms are folded into their convolutions, memory is channels-last, weights and activations
-    are `precision`. A picture's features do not depend on the others of its batch.
+    layers, pool: see `Readout`; widths: name of a layer -> its share of D. Batch norms are folded
+    into their convolutions, memory is channels-last, weights and activations are `precision`. A
+    picture's features do not depend on the others of its batch.
     """
 
     def __init__(
-        self, backbone: Backbone, *, layer: LayerName, device: torch.device, precision: torch.dtype
+        self,
+        backbone: Backbone,
+        *,
+        layers: Layers,
+        pool: Pool,
+        device: torch.device,
+        precision: torch.dtype,
     ) -> None:
         self.device, self.precision = device, precision
         self.compiled = False
@@ -39,7 +48,9 @@ class Inference:
         side = backbone.recipe.input_size
         example = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
         trunk = folded(backbone.trunk, example)
-        network = _Network(Backbone(trunk, backbone.recipe), layer, precision)
+        readout = Readout(Backbone(trunk, backbone.recipe), layers, pool)
+        self.widths = readout.widths
+        network = _Network(readout, backbone.recipe, precision)
         self._eager = network.to(device).to(memory_format=torch.channels_last)
         self._run: Any = self._eager
 
@@ -91,12 +102,6 @@ class Inference:
             return ThreadPoolExecutor(count)
         return ThreadPoolExecutor(count, initializer=partial(torch.set_num_threads, 1))
 
-    @cached_property
-    def dimension(self) -> int:
-        """Features per picture, D."""
-        with torch.inference_mode():
-            return int(self._eager(self._black(1)).shape[1])
-
     def _black(self, count: int) -> Tensor:
         shape = (count, self._eager.side, self._eager.side, 3)
         return torch.zeros(shape, dtype=torch.uint8, device=self.device)
@@ -118,26 +123,23 @@ class Inference:
 
 
 class _Network(nn.Module):
-    """Normalisation and trunk, one module so that they are compiled together."""
+    """Normalisation and readout, one module so that they are compiled together."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: Backbone, layer: LayerName, precision: torch.dtype) -> None:
+    def __init__(self, readout: Readout, recipe: Recipe, precision: torch.dtype) -> None:
         super().__init__()
-        self.backbone, self.layer = backbone, layer
-        self.trunk = backbone.trunk.to(precision)
-        self.side = backbone.recipe.input_size
+        self.readout = readout.to(precision)
+        self.side = recipe.input_size
         self.precision = precision
         # mean and std are of values in 0..1, pixels are in 0..255
-        self.register_buffer("mean", 255 * torch.tensor(backbone.recipe.mean).view(1, 3, 1, 1))
-        self.register_buffer("std", 255 * torch.tensor(backbone.recipe.std).view(1, 3, 1, 1))
+        self.register_buffer("mean", 255 * torch.tensor(recipe.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", 255 * torch.tensor(recipe.std).view(1, 3, 1, 1))
 
     def forward(self, pixels: Tensor) -> Tensor:
         images = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        images = images.to(self.precision)
-        spatial = self.layer == "spatial"
-        features = self.backbone.spatial(images) if spatial else self.backbone.pooled(images)
+        features: Tensor = self.readout(images.to(self.precision))
         return features.float()
 
 

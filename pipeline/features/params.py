@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
-from pipeline.core.schema import Auto, Device, Precision, Seed, Strict
+from pipeline.core.schema import Auto, Device, OffOr, Precision, Seed, Strict
 
-LayerName = Literal["spatial", "pooled"]
+Last = Literal["last"]
+Layers = Last | Auto | Annotated[Sequence[int | str], Field(min_length=1)]
+Pool = Literal["spatial", "head", "mean", "mean_std", "cls_mean"]
 Resize = Literal["squash", "crop"]
 Decoder = Literal["cpu", "cuda"]
 
@@ -21,8 +24,15 @@ class Features(Strict):
     in `models/pretrained`."""
     seed: Seed
     """Of `weights: random`, otherwise without effect."""
-    layer: LayerName
-    """The last map, flattened, or its mean."""
+    layers: Layers
+    """The last map; all blocks, of which the best are taken (`auto`, docs/experiments.md); or a
+    list of blocks, by number from 0, from the end where negative, or by name."""
+    pool: Pool
+    """What of a layer's map: all of it (`spatial`) or what the network's own classifier sees
+    (`head`), both of the last map alone; the mean over its places, with their deviation
+    (`mean_std`), or with the class token of a transformer before it (`cls_mean`)."""
+    size: Annotated[int, Field(ge=32, le=2048)] | OffOr
+    """Side of the pictures that the network sees, in pixels; `none` is the weights' own."""
     resize: Resize
     """The whole picture with its proportions lost, or its middle as in the weights' own
     evaluation."""
@@ -39,3 +49,12 @@ class Features(Strict):
     """Pictures per forward pass; `auto` is 16 a thread, 256 on a GPU."""
     device: Device
     """Where the network runs; `auto` is cuda when there is one."""
+
+    @model_validator(mode="after")
+    def _last(self) -> Features:
+        if self.pool in ("spatial", "head") and self.layers != "last":
+            raise ValueError(
+                f"pool {self.pool} is of the last map: set layers: last, or pool to mean, "
+                "mean_std or cls_mean"
+            )
+        return self

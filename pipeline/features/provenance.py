@@ -7,17 +7,19 @@ from typing import Any
 import torch
 
 from pipeline.backbones.recipe import Recipe
+from pipeline.features.params import Layers
 
 # Of a recipe, what decides the vectors.
 DECISIVE = ("name", "digest", "input_size", "crop_pct", "interpolation", "mean", "std")
 
-REVISION = 1  # raise it when a change of the code changes vectors: those kept are computed anew
+REVISION = 2  # raise it when a change of the code changes vectors: those kept are computed anew
 
 
 def provenance(
     recipe: Recipe,
     *,
-    layer: str,
+    layers: Layers,
+    pool: str,
     resize: str,
     scaled_decoding: bool,
     decoder: str,
@@ -27,7 +29,8 @@ def provenance(
     return {
         "revision": REVISION,
         **{key: getattr(recipe, key) for key in DECISIVE},
-        "layer": layer,
+        "layers": layers,
+        "pool": pool,
         "resize": resize,
         "scaled_decoding": scaled_decoding,
         "decoder": decoder,

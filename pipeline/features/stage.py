@@ -1,4 +1,4 @@
-"""Stage features: data/images, models/backbone -> data/features, only what is missing there."""
+"""Stage features: data/images, models/backbone -> data/vectors, only what is missing there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from pipeline.artifacts import images, models
-from pipeline.artifacts.vectors import VectorStore
+from pipeline.artifacts.vectors import VECTORS, VectorStore
 from pipeline.backbones.backbone import Backbone
 from pipeline.backbones.recipe import Recipe
 from pipeline.compute.devices import choose_device, choose_precision
@@ -29,15 +29,15 @@ def features(params: Features, *, share: str | None) -> str:
     world = World.parse(share) if share else World.from_env()
     what = "features" if world.size == 1 else f"features {world.rank}/{world.size}"
     pictures = Shards(images.PATH)
-    found = VectorStore.found(wanted(params, world))
+    found = VectorStore.found(wanted(params, world), VECTORS)
     work = plan(pictures, found, world) if found is not None else None
     if found is not None and work is not None and not work.missing:
         tidy(work, found)
         if not work.pictures:
             return idle(what, pictures, world)
-        return f"{what}: {work.pictures} x {found.dimension} {params.layer}, 0 computed"
+        return f"{what}: {work.pictures} x {shape(found)}, 0 computed"
     extractor = make_extractor(Backbone.load(models.backbone_path()), params, world)
-    store = VectorStore.of(extractor.dimension, extractor.provenance)
+    store = VectorStore.of(extractor.provenance, VECTORS)
     work = plan(pictures, store, world)
     extractor.expect(work.new)
     start = time.perf_counter()
@@ -46,9 +46,15 @@ def features(params: Features, *, share: str | None) -> str:
     if not work.pictures:
         return idle(what, pictures, world)
     return (
-        f"{what}: {work.pictures} x {store.dimension} {params.layer}, {work.new} "
+        f"{what}: {work.pictures} x {shape(store)}, {work.new} "
         f"computed in {seconds:.1f} s ({work.new / seconds:.0f}/s) on {extractor.mode}"
     )
+
+
+def shape(store: VectorStore) -> str:
+    """Features per picture, in words."""
+    layers = counted(len(store.widths), "layer")
+    return f"{store.dimension} of {layers}, {store.provenance['pool']}"
 
 
 def idle(what: str, pictures: Shards, world: World) -> str:
@@ -60,8 +66,9 @@ def wanted(params: Features, world: World) -> dict[str, Any]:
     """The provenance of the vectors that `params` ask for."""
     device = choose_device(params.device, local_rank=world.local_rank)
     return provenance(
-        Recipe.load(models.backbone_path()),
-        layer=params.layer,
+        Recipe.load(models.backbone_path()).at(params.size),
+        layers=params.layers,
+        pool=params.pool,
         resize=params.resize,
         scaled_decoding=params.scaled_decoding,
         decoder=params.decoder,
@@ -72,8 +79,9 @@ def wanted(params: Features, world: World) -> dict[str, Any]:
 def make_extractor(backbone: Backbone, params: Features, world: World) -> Extractor:
     """The extractor of `params`, on this process's part of the machine."""
     return Extractor(
-        backbone,
-        layer=params.layer,
+        backbone.at(params.size),
+        layers=params.layers,
+        pool=params.pool,
         resize=params.resize,
         scaled_decoding=params.scaled_decoding,
         precision=params.precision,

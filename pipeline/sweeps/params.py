@@ -22,7 +22,14 @@ class Sweep(Strict):
     def settings(self, base: Run) -> list[tuple[dict[str, Any], Run]]:
         """Every combination and the run it makes of `base`. Errors: ValueError."""
         model = type(base)
-        fixed = ("kind", "input", "folds", "threshold", "seed")  # a sweep has its own, or none
+        fixed = (
+            "kind",
+            "input",
+            "layers",
+            "folds",
+            "threshold",
+            "seed",
+        )  # a sweep has its own, or none
         allowed = [name for name in model.model_fields if name not in fixed]
         if unknown := [key for key in self.vary if key not in allowed]:
             raise ValueError(f"vary.{unknown[0]}: a {base.kind} run has {', '.join(allowed)}")

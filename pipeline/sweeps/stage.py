@@ -14,7 +14,7 @@ from pipeline.sweeps.settings import train_settings
 
 def sweep(name: str, params: Sweep, base: Run) -> str:
     """Train `base` with all settings; returns the best."""
-    table, seconds = train_settings(params.settings(base), read_inputs(base.input), name=name)
+    table, seconds = train_settings(params.settings(base), read_inputs(base), name=name)
     path = sweep_path(name)
     write_sweep(path, table)
     times.write_times(times.sweep_times_path(name), made=file_digest(path), seconds=seconds)

@@ -7,12 +7,13 @@ import pytest
 from pipeline.artifacts.vectors import VectorStore
 
 IDS = ["a", "b", "c"]
+PROVENANCE = {"widths": [["last", 4]], "digest": "1"}
 VECTORS = np.arange(12, dtype=np.float16).reshape(3, 4)
 
 
 @pytest.fixture
 def store(tmp_path):
-    return VectorStore.of(4, {"layer": "pooled", "digest": "1"}, tmp_path / "features")
+    return VectorStore.of(PROVENANCE, tmp_path / "features")
 
 
 def holds(store, image_ids):
@@ -25,7 +26,7 @@ def test_what_was_written_is_there(store):
     assert holds(store, IDS)
     np.testing.assert_array_equal(store.read(IDS), VECTORS)
     opened = VectorStore.open(store.folder)
-    assert (opened.dimension, opened.provenance) == (4, {"layer": "pooled", "digest": "1"})
+    assert (opened.dimension, opened.provenance) == (4, PROVENANCE)
     assert opened.path(IDS) == store.path(IDS)
     np.testing.assert_array_equal(opened.read(IDS), VECTORS)
 
@@ -38,11 +39,11 @@ def test_other_pictures_or_another_order_are_another_shard(store):
 
 
 @pytest.mark.parametrize(
-    ("dimension", "provenance"), [(5, {"layer": "pooled", "digest": "1"}), (4, {"digest": "1"})]
+    "change", [{"widths": [["last", 5]]}, {"widths": [["a", 4]]}, {"digest": "2"}]
 )
-def test_another_provenance_or_dimension_does_not_hold(store, refused, dimension, provenance):
+def test_another_provenance_or_dimension_does_not_hold(store, refused, change):
     store.write(IDS, VECTORS, mode="cpu")
-    other = VectorStore.of(dimension, provenance, store.folder)
+    other = VectorStore.of(PROVENANCE | change, store.folder)
     assert not holds(other, IDS)
     with refused(str(store.path(IDS)), "comes from another run", "delete it"):
         other.read(IDS)
@@ -74,10 +75,12 @@ def test_a_missing_shard_is_named(store, refused):
 def test_shards_of_other_names(store):
     store.write(IDS, VECTORS, mode="cpu")
     store.write(["x"], VECTORS[:1], mode="cpu")
-    VectorStore.of(4, {"layer": "spatial"}, store.folder).write(["y"], VECTORS[:1], mode="cpu")
+    VectorStore.of(PROVENANCE | {"pool": "spatial"}, store.folder).write(
+        ["y"], VECTORS[:1], mode="cpu"
+    )
     (store.folder / ".part-0.parquet.tmp").write_bytes(b"half")
     (store.folder / "part-0.parquet").write_bytes(b"garbage")
     others = set(store.others({store.path(IDS).name}))
     assert len(others) == 4
     assert [i for path in sorted(others) for i in store.known(path)] == ["x"]
-    assert list(VectorStore.of(4, {}, store.folder / "nowhere").others(set())) == []
+    assert list(VectorStore.of(PROVENANCE, store.folder / "nowhere").others(set())) == []

@@ -17,11 +17,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def test_packaged_features(packaged, images):
     with torch.inference_mode():
-        spatial, pooled = packaged.spatial(images), packaged.pooled(images)
-    assert spatial.shape == (2, 1280 * 7 * 7)
-    assert spatial.isfinite().all()
-    assert spatial.std() > 0.1
-    torch.testing.assert_close(pooled, spatial.view(2, 1280, 49).mean(2))
+        maps, pooled = packaged.trunk.forward_features(images), packaged.pooled(images)
+    assert maps.shape == (2, 1280, 7, 7)
+    assert maps.std() > 0.1
+    torch.testing.assert_close(pooled, maps.mean((2, 3)))
 
 
 def test_round_trip(packaged, images, tmp_path):
@@ -33,7 +32,7 @@ def test_round_trip(packaged, images, tmp_path):
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
     assert not any(p.requires_grad for p in loaded.trunk.parameters())
     with torch.inference_mode():
-        assert torch.equal(loaded.spatial(images), packaged.spatial(images))
+        assert torch.equal(loaded.pooled(images), packaged.pooled(images))
     assert sorted(p.name for p in path.parent.iterdir()) == [
         "backbone.json",
         "backbone.safetensors",
@@ -86,32 +85,18 @@ def test_resnet50_is_that_of_torchvision(images, tmp_path):
                 break
             x = module(x)
         expected = torch.flatten(theirs.avgpool(x), 1)
-        spatial, pooled = ours.spatial(images), ours.pooled(images)
-    assert spatial.shape == (2, 100_352)
+        maps, pooled = ours.trunk.forward_features(images), ours.pooled(images)
     assert pooled.shape == (2, 2_048)
-    torch.testing.assert_close(spatial, x.flatten(1))
+    torch.testing.assert_close(maps, x)
     torch.testing.assert_close(pooled, expected)
-
-
-def test_a_transformer_gives_its_patch_tokens(images):
-    backbone = make_backbone("vit_tiny_patch16_224", "random", pretrained_dir=Path("none"), seed=0)
-    with torch.inference_mode():
-        tokens = backbone.trunk.forward_features(images)
-        spatial, pooled = backbone.spatial(images), backbone.pooled(images)
-    assert tokens.shape == (2, 1 + 14 * 14, 192)
-    assert torch.equal(spatial, tokens[:, 1:].flatten(1))
-    torch.testing.assert_close(pooled, tokens[:, 0])
 
 
 @pytest.mark.parametrize("name", ["regnetx_002", "mobilenetv3_small_050", "tf_efficientnet_lite1"])
 def test_pooled_is_what_timm_gives(name, images):
     backbone = make_backbone(name, "random", pretrained_dir=Path("none"), seed=0)
     with torch.inference_mode():
-        spatial, pooled = backbone.spatial(images), backbone.pooled(images)
-        expected = backbone.trunk(images)
+        pooled, expected = backbone.pooled(images), backbone.trunk(images)
     torch.testing.assert_close(pooled, expected)
-    assert spatial.ndim == 2
-    assert spatial.isfinite().all()
     config = resolve_model_data_config(backbone.trunk)
     found = asdict(backbone.recipe)
     assert [found[key] for key in ("interpolation", "mean", "std")] == [

@@ -12,9 +12,17 @@ from pipeline.artifacts.images import images_schema
 from pipeline.artifacts.pixels import write_pixels
 from pipeline.artifacts.vectors import VectorStore
 from pipeline.classifiers.inputs import read_inputs
+from pipeline.classifiers.params import LogisticRun
 from pipeline.core.parquet import Shards, read_rows, shard_ids, write_shard, write_shards
 
 COUNT = 300
+
+
+def run(kind, **values):
+    return LogisticRun(
+        kind="logistic", C=1.0, input=kind, normalize="none", folds="none", threshold=0.5,
+        repeats=1, seed=0, **values,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +40,7 @@ def project(tmp_path_factory, picture):
     schema = images_schema(classes=["a", "b"], artists_apart=False)
     write_shards(folder / images.PATH, schema, [pa.RecordBatch.from_pylist(rows, schema)])
     components = components_schema(2, components_digest="1")
-    store = VectorStore.of(3, {"layer": "pooled"}, folder / "data/features")
+    store = VectorStore.of({"widths": [["a", 1], ["b", 2]]}, folder / "data/features")
     start = 0
     for path in Shards(folder / images.PATH).paths:
         batch = read_rows(path, ["image_id", "labels", "split"])
@@ -55,7 +63,7 @@ def here(project, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("kind", "length"), [("components", 2), ("features", 3)])
 def test_vectors_follow_the_pictures(here, kind, length):
-    inputs = read_inputs(kind)
+    inputs = read_inputs(run(kind))
     assert (inputs.vectors.shape, inputs.vectors.dtype) == ((COUNT, length), np.float32)
     np.testing.assert_array_equal(inputs.vectors[:, 0], np.arange(COUNT))
     np.testing.assert_array_equal(inputs.targets[:4], [[1, 0], [0, 1], [1, 0], [0, 1]])
@@ -64,18 +72,24 @@ def test_vectors_follow_the_pictures(here, kind, length):
     assert inputs.provenance["input"] == kind
 
 
+def test_some_layers(here, refused):
+    assert read_inputs(run("features", layers=["b"])).vectors.shape == (COUNT, 2)
+    with refused("layers names 'c'", "data/features has a, b"):
+        read_inputs(run("features", layers=["a", "c"]))
+
+
 @pytest.mark.parametrize("channels", [3, 1])
 def test_pixels(here, rng, channels):
     small = rng.integers(0, 256, (COUNT, 8, 8, channels), np.uint8)
     write_pixels(small, small.shape, {"size": 8})
-    inputs = read_inputs("pixels")
+    inputs = read_inputs(run("pixels"))
     assert inputs.image_shape == (8, 8, channels)
     np.testing.assert_allclose(inputs.vectors, small.reshape(COUNT, -1) / 255, atol=1e-6)
 
 
 def test_vectors_of_other_pictures(here, refused):
     with refused("pixels.json", "is missing"):
-        read_inputs("pixels")
+        read_inputs(run("pixels"))
     write_pixels(np.zeros((5, 8, 8, 3), np.uint8), (5, 8, 8, 3), {})
     with refused("hold other pictures", "dvc repro"):
-        read_inputs("pixels")
+        read_inputs(run("pixels"))

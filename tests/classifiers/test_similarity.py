@@ -19,11 +19,6 @@ def pictures(rng, count, shape):
     return np.clip(rng.random((count, 1)) + ramps + noise, 0, 1)
 
 
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
-
-
 @pytest.mark.parametrize("data_range", [1, 255, 0.01])
 @pytest.mark.parametrize(
     "shape", [(7, 7, 1), (28, 28, 1), (32, 32, 3), (9, 20, 3), (20, 9, 2)], ids=str

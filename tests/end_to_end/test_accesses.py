@@ -95,7 +95,7 @@ def test_a_stage_reads_its_deps_and_writes_its_outs(made_project_copy, stage):
     project = made_project_copy
     kind = stage.partition("@")[0]
     if kind == "features":
-        shutil.rmtree(project.folder / "data/features")  # otherwise kept, and nothing computed
+        shutil.rmtree(project.folder / "data/vectors")  # otherwise kept, and nothing computed
     before = states(project.folder)
     with watched(project.folder) as opened:
         project.run(*project.command(stage))

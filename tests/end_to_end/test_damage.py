@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 # Each kind of file, and a stage that reads it.
 READERS = {
     "data/images/*.parquet": "pixels",
+    "data/vectors/*.parquet": "layers",
     "data/features/*.parquet": "pca",
     "data/components/*.parquet": "classifier@logistic",
     "data/pixels/pixels.npy": "cnn@lenet",

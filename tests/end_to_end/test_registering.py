@@ -209,7 +209,8 @@ def registered(made_project_copy):
     project.set(
         **{
             "ingest.source": {"kind": "stripes", "pictures": 60}, "features.weights": "halves",
-            "features.layer": "pooled", "classifiers": {"prior": CLASSIFIER},
+            "features.layers": "last", "features.pool": "head",
+            "classifiers": {"prior": CLASSIFIER},
             "cnns": {"means": cnn}, "stacks": {}, "sweeps": {}, "comparisons": {},
         }
     )  # fmt: skip

@@ -61,12 +61,12 @@ def test_second_repro_runs_nothing(project):
 
 def test_forced_repro_is_byte_identical(project):
     made = (
-        "data/images", "data/features", "data/components", "data/predictions", "models",
-        "reports/explanations",
+        "data/images", "data/vectors", "data/features", "data/components",
+        "data/predictions", "models", "reports/explanations",
     )  # fmt: skip
     before = project.digests(*made)
     assert len(before) > 12
-    shutil.rmtree(project.folder / "data/features")  # otherwise kept
+    shutil.rmtree(project.folder / "data/vectors")  # otherwise kept
     project.run("dvc", "repro", "--force", "evaluate")
     assert project.digests(*made) == before
 
@@ -159,7 +159,7 @@ def test_untrained_resnet50_runs_offline_and_the_page_says_so(project):
     project.set(**FEW)
     output = project.run(
         "dvc", "exp", "run", "-S", "features.backbone=resnet50", "-S", "features.weights=random",
-        "-S", "features.layer=spatial",
+        "-S", "features.layers=last", "-S", "features.pool=spatial",
     )  # fmt: skip
     assert "features: 144 x 100352 spatial" in output
     assert stages_run(output)[-1] == "report"

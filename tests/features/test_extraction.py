@@ -32,7 +32,9 @@ def small(backbones):
     """Execution arguments -> an extractor of the packaged backbone's pooled features."""
 
     def make(**execution):
-        return Extractor(backbones[PACKAGED], layer="pooled", execution=Execution(**execution))
+        return Extractor(
+            backbones[PACKAGED], layers="last", pool="head", execution=Execution(**execution)
+        )
 
     return make
 
@@ -61,7 +63,7 @@ def vectors(extractor, pictures):
     return np.concatenate(list(extractor.vectors(pictures)))
 
 
-def reference(backbone, data, layer, resize):
+def reference(backbone, data, pool, resize):
     """One picture through timm's own preprocessing and the trunk, in float32."""
     recipe = backbone.recipe
     prepare = create_transform(
@@ -71,19 +73,21 @@ def reference(backbone, data, layer, resize):
     )  # fmt: skip
     with torch.inference_mode():
         maps = backbone.trunk.forward_features(prepare(decode_rgb(data))[None])
-        return (maps.flatten(1) if layer == "spatial" else maps.mean((2, 3)))[0].numpy()
+        return (maps.flatten(1) if pool == "spatial" else maps.mean((2, 3)))[0].numpy()
 
 
 @pytest.mark.slow(reason="large networks")
-@pytest.mark.parametrize(("layer", "resize"), [("spatial", "squash"), ("pooled", "crop")])
+@pytest.mark.parametrize(("pool", "resize"), [("spatial", "squash"), ("head", "crop")])
 @pytest.mark.parametrize("name", BACKBONES)
-def test_vectors_are_those_of_timms_preprocessing(backbones, pictures, name, layer, resize):
-    extractor = Extractor(backbones[name], layer=layer, resize=resize, precision="float32")
+def test_vectors_are_those_of_timms_preprocessing(backbones, pictures, name, pool, resize):
+    extractor = Extractor(
+        backbones[name], layers="last", pool=pool, resize=resize, precision="float32"
+    )
     found = vectors(extractor, pictures)
     assert found.dtype == np.float16
     for vector, data in zip(found, pictures, strict=True):
-        expected = reference(backbones[name], data, layer, resize)
-        assert vector.shape == (extractor.dimension,) == expected.shape
+        expected = reference(backbones[name], data, pool, resize)
+        assert vector.shape == (extractor.widths["last"],) == expected.shape
         scale = np.abs(expected).max()
         np.testing.assert_allclose(vector, expected, rtol=2e-3, atol=1e-3 * scale)
 
@@ -145,7 +149,7 @@ def test_values_beyond_float16_are_clipped(refused):
     white = torch.full((1, 224, 224, 3), 255, dtype=torch.uint8)
 
     def forward():
-        return Extractor(network, layer="pooled").forward(white)
+        return Extractor(network, layers="last", pool="head").forward(white)
 
     network.trunk.layer4[1].bn2.weight.fill_(1e9)
     found = forward()
@@ -159,14 +163,14 @@ def test_values_beyond_float16_are_clipped(refused):
 def test_provenance_names_what_decides_the_vectors(backbones):
     recipe = backbones["resnet18"].recipe
     extractor = Extractor(
-        backbones["resnet18"], layer="pooled", resize="crop", scaled_decoding=True,
+        backbones["resnet18"], layers="last", pool="head", resize="crop", scaled_decoding=True,
         precision="float32", execution=Execution(batch_size=3, threads=1),
     )  # fmt: skip
     assert extractor.provenance == {
         "revision": REVISION, "name": "resnet18", "digest": recipe.digest,
         "input_size": recipe.input_size, "crop_pct": recipe.crop_pct,
         "interpolation": recipe.interpolation, "mean": recipe.mean, "std": recipe.std,
-        "layer": "pooled", "resize": "crop",
+        "layers": "last", "pool": "head", "widths": [["last", 512]], "resize": "crop",
         "scaled_decoding": True, "decoder": "cpu", "precision": "float32",
     }  # fmt: skip
     assert extractor.mode == "cpu in float32"

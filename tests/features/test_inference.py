@@ -14,6 +14,7 @@ from torch import nn
 
 from pipeline.backbones.weights import PACKAGED, make_backbone
 from pipeline.features.inference import Inference, folded
+from pipeline.features.layers import Readout
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -27,12 +28,12 @@ NO_COMPILER = """
 
     backbone = make_backbone("test_resnet", "random", pretrained_dir=Path("none"), seed=0)
     run = inference.Inference(
-        backbone, layer="pooled", device=torch.device("cpu"), precision=torch.float32
+        backbone, layers="last", pool="head", device=torch.device("cpu"), precision=torch.float32
     )
     inference.WORTH_COMPILING = 0.0
     run.choose(10_000, batch_size=3, threads=2)  # says so and goes on
     assert not run.compiled
-    assert run(torch.zeros(3, 160, 160, 3, dtype=torch.uint8)).shape == (3, run.dimension)
+    assert run(torch.zeros(3, 160, 160, 3, dtype=torch.uint8)).shape == (3, run.widths["last"])
     try:
         run.compile(3)
     except UserError as error:
@@ -62,14 +63,14 @@ def pixels(count, side, seed=0):
     return torch.randint(0, 256, (count, side, side, 3), dtype=torch.uint8, generator=generator)
 
 
-def plain(backbone, pictures, layer):
+def plain(backbone, pictures, pool):
     """float32, eager, nothing folded."""
     recipe = backbone.recipe
     images = (pictures.permute(0, 3, 1, 2) / 255 - torch.tensor(recipe.mean).view(3, 1, 1)) / (
         torch.tensor(recipe.std).view(3, 1, 1)
     )
     with torch.inference_mode():
-        return getattr(backbone, layer)(images)
+        return Readout(backbone, "last", pool)(images)
 
 
 @pytest.mark.parametrize(
@@ -109,12 +110,12 @@ def test_what_cannot_be_folded_is_left():
     torch.testing.assert_close(folded(trunk, image)(image), trunk(image))
 
 
-@pytest.mark.parametrize("layer", ["spatial", "pooled"])
-def test_float32_gives_the_plain_features(tiny, layer):
-    run = Inference(tiny, layer=layer, device=CPU, precision=torch.float32)
+@pytest.mark.parametrize("pool", ["spatial", "head"])
+def test_float32_gives_the_plain_features(tiny, pool):
+    run = Inference(tiny, layers="last", pool=pool, device=CPU, precision=torch.float32)
     pictures = pixels(5, tiny.recipe.input_size)
-    expected = plain(tiny, pictures, layer)
-    assert run.dimension == expected.shape[1]
+    expected = plain(tiny, pictures, pool)
+    assert run.widths["last"] == expected.shape[1]
     torch.testing.assert_close(run(pictures), expected, rtol=1e-3, atol=1e-4)
 
 
@@ -123,7 +124,7 @@ def test_float32_gives_the_plain_features(tiny, layer):
 )
 def test_bfloat16_keeps_the_direction(name, weights, least):
     made = backbone(name, weights)
-    run = Inference(made, layer="spatial", device=CPU, precision=torch.bfloat16)
+    run = Inference(made, layers="last", pool="spatial", device=CPU, precision=torch.bfloat16)
     pictures = pixels(3, 224)
     found = run(pictures)
     assert found.dtype == torch.float32
@@ -135,7 +136,7 @@ def test_bfloat16_keeps_the_direction(name, weights, least):
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_the_place_in_the_batch_changes_no_bit(tiny, precision, compiled):
-    run = Inference(tiny, layer="spatial", device=CPU, precision=precision)
+    run = Inference(tiny, layers="last", pool="spatial", device=CPU, precision=precision)
     if compiled:
         run.compile(4)
         assert run.compiled
@@ -152,8 +153,8 @@ def test_the_place_in_the_batch_changes_no_bit(tiny, precision, compiled):
 def test_compiled_networks_are_not_mistaken_for_each_other(tiny):
     """In turn, each gone before the next is made, so that memory is used again."""
     pictures = pixels(2, tiny.recipe.input_size)
-    for layer in ("spatial", "pooled", "spatial", "pooled"):
-        run = Inference(tiny, layer=layer, device=CPU, precision=torch.float32)
+    for pool in ("spatial", "head", "spatial", "head"):
+        run = Inference(tiny, layers="last", pool=pool, device=CPU, precision=torch.float32)
         expected = run(pictures)
         run.compile(2)
         torch.testing.assert_close(run(pictures), expected)
@@ -181,7 +182,7 @@ def test_without_a_compiler(tmp_path):
     [(999, True, False), (10**9, True, True), (10**9, False, False)],
 )
 def test_compiled_when_it_pays(tiny, monkeypatch, pictures, faster, compiled):
-    run = Inference(tiny, layer="pooled", device=CPU, precision=torch.float32)
+    run = Inference(tiny, layers="last", pool="head", device=CPU, precision=torch.float32)
     rates = iter([100.0, 200.0 if faster else 99.0])
     monkeypatch.setattr(run, "rate", lambda **_: next(rates))
     run.choose(pictures, batch_size=4, threads=2)
@@ -189,13 +190,13 @@ def test_compiled_when_it_pays(tiny, monkeypatch, pictures, faster, compiled):
 
 
 def test_few_seconds_of_work_are_not_compiled(tiny):
-    run = Inference(tiny, layer="pooled", device=CPU, precision=torch.float32)
+    run = Inference(tiny, layers="last", pool="head", device=CPU, precision=torch.float32)
     run.choose(1000, batch_size=4, threads=2)
     assert not run.compiled
 
 
 def test_the_trunk_given_stays_as_it_was(tiny):
     before = copy.deepcopy(tiny.trunk.state_dict())
-    Inference(tiny, layer="pooled", device=CPU, precision=torch.bfloat16)
+    Inference(tiny, layers="last", pool="head", device=CPU, precision=torch.bfloat16)
     after = tiny.trunk.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)

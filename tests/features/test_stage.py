@@ -18,9 +18,9 @@ from processes import run, start
 from project import ROOT
 from ruamel.yaml import YAML
 
-from pipeline.artifacts import images, models, vectors
+from pipeline.artifacts import images, models
 from pipeline.artifacts.images import images_schema
-from pipeline.artifacts.vectors import VectorStore
+from pipeline.artifacts.vectors import VECTORS, VectorStore
 from pipeline.backbones.weights import make_backbone
 from pipeline.core.files import read_json, write_checked_json
 from pipeline.core.parquet import Shards, read_rows, shard_ids, write_shards
@@ -35,7 +35,7 @@ class Workplace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.images, self.features = folder / images.PATH, folder / vectors.PATH
+        self.images, self.features = folder / images.PATH, folder / VECTORS
 
     def write_images(self, rows: list[dict]) -> None:
         schema = images_schema(classes=["a"])
@@ -143,7 +143,7 @@ def test_labels_and_split_change_nothing(place, picture):
     assert place.written() == before
 
 
-@pytest.mark.parametrize("change", [{"layer": "pooled"}, {"precision": "float32"}])
+@pytest.mark.parametrize("change", [{"pool": "head"}, {"precision": "float32"}])
 def test_other_parameters_compute_all_again(place, change):
     place.set(precision="bfloat16")
     place.run()

@@ -246,7 +246,7 @@ def _shards(folder: Path) -> list[File]:
     for length, dtype in ((3, np.float32), (20, np.float16)):
         rows = pa.RecordBatch.from_pydict(columns)
         fields = [*rows.schema, ("v", vector_type(dtype, length))]
-        schema = with_metadata(pa.schema(fields), layer="pooled")
+        schema = with_metadata(pa.schema(fields), pool="head")
         values = np.linspace(0, 1, 40 * length, dtype=dtype).reshape(40, length)
         batch = pa.RecordBatch.from_arrays([*rows.columns, to_column(values)], schema=schema)
         write_shards(folder / f"{length}", schema, [batch])
@@ -256,7 +256,7 @@ def _shards(folder: Path) -> list[File]:
 
 def _read_shards(path: Path) -> None:
     shards = Shards(path.parent)
-    assert shards.metadata["layer"] == "pooled"
+    assert shards.metadata["pool"] == "head"
     shards.read(["image_id", "v"], split="train")
     list(shards.take({f"{3:016x}"}))
     list(shards.batches())

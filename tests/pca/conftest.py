@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from project import ROOT
 
-from pipeline.artifacts import images, vectors
+from pipeline.artifacts import images
 from pipeline.artifacts.images import images_schema
-from pipeline.artifacts.vectors import VectorStore
+from pipeline.artifacts.vectors import FEATURES, VectorStore
 from pipeline.core.parquet import Shards, shard_ids, write_shards
 
 ROWS, COLUMNS = 300, 40
@@ -32,7 +32,7 @@ def painted(tmp_path_factory):
     ]  # fmt: skip
     schema = images_schema(classes=["a"])
     write_shards(folder / images.PATH, schema, [pa.RecordBatch.from_pylist(rows, schema)])
-    store = VectorStore.of(COLUMNS, {"layer": "pooled", "digest": "1"}, folder / vectors.PATH)
+    store = VectorStore.of({"widths": [["last", COLUMNS]], "digest": "1"}, folder / FEATURES)
     position = dict(zip(ids, range(ROWS), strict=True))
     for path in Shards(folder / images.PATH).paths:
         some = shard_ids(path)

@@ -19,9 +19,9 @@ def fitted(rows, columns, components, dtype=np.float64):
 @pytest.mark.parametrize("dtype", [np.float64, np.float16])
 def test_round_trip(tmp_path, dtype):
     X, pca = fitted(60, 500, 7, dtype)
-    save_pca(tmp_path / "new" / "pca.safetensors", pca, layer="pooled", digest="é")
+    save_pca(tmp_path / "new" / "pca.safetensors", pca, pool="head", digest="é")
     loaded, provenance = load_pca(tmp_path / "new" / "pca.safetensors")
-    assert provenance == {"layer": "pooled", "digest": "é"}
+    assert provenance == {"pool": "head", "digest": "é"}
     components = loaded.components
     assert (len(components.components), loaded.whiten, components.samples) == (7, True, 60)
     for name, expected in asdict(pca.components).items():
@@ -34,8 +34,8 @@ def test_round_trip(tmp_path, dtype):
 
 def test_round_trip_of_none(tmp_path):
     path = tmp_path / "pca.safetensors"
-    save_pca(path, None, layer="pooled")
-    assert load_pca(path) == (None, {"layer": "pooled"})
+    save_pca(path, None, pool="head")
+    assert load_pca(path) == (None, {"pool": "head"})
     assert read_json(path.with_suffix(".json")).items() >= {"components": "none"}.items()
 
 

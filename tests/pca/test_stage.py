@@ -8,7 +8,7 @@ import pytest
 from project import ROOT
 
 from pipeline.artifacts import components, images, models
-from pipeline.artifacts.vectors import VectorStore
+from pipeline.artifacts.vectors import FEATURES, VectorStore
 from pipeline.core.parquet import Shards, from_column, read_rows, shard_ids
 from pipeline.pca.decomposition import fit_components
 from pipeline.pca.files import Projection, load_pca
@@ -52,7 +52,7 @@ def missing(path, features):
 def other_dimension(path, features):
     """What another backbone left there."""
     ids = read_rows(path, ["image_id"])["image_id"].to_pylist()
-    other = VectorStore.of(features.dimension + 1, features.provenance)
+    other = VectorStore.of({"widths": [["last", features.dimension + 1]]}, FEATURES)
     other.write(ids, np.zeros((len(ids), features.dimension + 1), np.float16), mode="painted")
 
 

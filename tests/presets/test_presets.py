@@ -72,7 +72,7 @@ def test_what_the_reports_say_exactly():
     assert (snn.hidden, snn.learning_rate, snn.batch_size, snn.epochs) == ((512, 256), 0.01, 32, 30)
     assert genres.classifiers["boosted"].clip == 0.5
     assert genres.classifiers["boosted"].tolerance == 1e-3
-    assert (genres.pca.components, genres.features.layer) == (100, "spatial")
+    assert (genres.pca.components, genres.features.pool) == (100, "spatial")
     for name in ("mnist", "kmnist"):
         for run in load_params(ROOT / f"presets/{name}.yaml").cnns.values():
             assert (run.epochs, run.learning_rate, run.batch_size) == (50, 0.01, 500)

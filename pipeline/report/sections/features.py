@@ -1,4 +1,4 @@
-"""What the classifiers see: the backbone's features and their principal components."""
+"""What the classifiers see: layers of the backbone and their principal components."""
 
 from __future__ import annotations
 
@@ -8,21 +8,55 @@ import altair as alt
 import pandas as pd
 
 from pipeline.artifacts.components import read_variance
+from pipeline.artifacts.layers import read_layers
 from pipeline.report.charts import Figure, thin
 from pipeline.report.experiment import Experiment
 from pipeline.report.section import Section
 
+WAYS = {"by_picture": "by picture", "by_artist": "by artist"}
+
 
 def section(experiment: Experiment) -> Section:
-    variance = read_variance()
+    variance, layers = read_variance(), read_layers()
+    charts: dict[str, Figure] = {}
+    accuracies = layers.dropna(axis="columns", how="all")
+    ways = [way for way in WAYS if way in accuracies]
+    if ways:
+        charts["layers"] = layer_chart(accuracies, ways)
+    if len(variance):
+        charts["explained_variance"] = chart(thin(variance, "component"))
+    chosen = layers[layers["chosen"]]
     return Section(
         {
-            "layer": experiment.whole["features"]["layer"],
+            "pool": experiment.whole["features"]["pool"],
+            "chosen": chosen["layer"].tolist(),
+            "features": chosen["width"].sum(),
+            "among": len(layers) if experiment.whole["features"]["layers"] == "auto" else None,
+            "by": "artist" if experiment.artists_apart else "picture",
+            "probed": bool(ways),
             "components": len(variance),
             "kept": variance["cumulative"].max(),
         },
-        charts={"explained_variance": chart(thin(variance, "component"))} if len(variance) else {},
+        charts=charts,
     )
+
+
+def layer_chart(layers: pd.DataFrame, ways: list[str]) -> Figure:
+    """Accuracy of each layer alone; full points are those that were taken.
+
+    layers: columns layer, chosen and of each of `ways`; in the order of the network.
+    """
+    long = layers.melt(["layer", "chosen"], ways, "held out", "accuracy").replace(WAYS)
+    base = alt.Chart(long).encode(
+        x=alt.X("layer:N", sort=None, title=None, axis=alt.Axis(labelAngle=-40)),
+        y=alt.Y("accuracy:Q", title="accuracy of the layer alone", scale=alt.Scale(zero=False)),
+        color=alt.Color("held out:N", sort=None, legend=alt.Legend(title="held out")),
+        tooltip=["layer:N", "held out:N", alt.Tooltip("accuracy:Q", format=".3f"), "chosen:N"],
+    )
+    points = base.mark_point(size=60, opacity=1).encode(
+        fill=alt.condition("datum.chosen", "held out:N", alt.value("white"), sort=None)
+    )
+    return alt.layer(base.mark_line(), points).properties(width=alt.Step(44), height=210)
 
 
 def chart(variance: pd.DataFrame) -> Figure:
