@@ -98,12 +98,12 @@ def made_workplace(tmp_path_factory, picture):
     """After a first run of one process."""
     place = Workplace(tmp_path_factory.mktemp("workplace"))
     shutil.copy(ROOT / "params.yaml", place.folder)
-    place.set(batch_size=8)
+    place.set(batch_size=8, layers="last", pool="spatial")
     place.write_images(image_rows(picture, range(PICTURES)))
     backbone = make_backbone("test_resnet", "random", pretrained_dir=Path("none"), seed=0)
     backbone.save(place.folder / models.backbone_path())
     output = place.run()
-    assert f"features: {PICTURES} x 2400 spatial, {PICTURES} computed" in output
+    assert f"features: {PICTURES} x 2400 of 1 layer, spatial, {PICTURES} computed" in output
     return place
 
 
@@ -115,7 +115,7 @@ def place(made_workplace, tmp_path):
 
 def test_a_second_run_computes_nothing(place):
     before = place.written()
-    assert f"{PICTURES} x 2400 spatial, 0 computed" in place.run()
+    assert f"{PICTURES} x 2400 of 1 layer, spatial, 0 computed" in place.run()
     assert place.written() == before
 
 
@@ -124,7 +124,7 @@ def test_added_pictures_are_computed_alone(place, picture):
     before = place.rows()
     numbers = [*range(50, 200), *range(1000, 1010), *range(200, PICTURES - 2), *range(50)]
     place.write_images(image_rows(picture, numbers))
-    assert f"{PICTURES + 8} x 2400 spatial, 10 computed" in place.run()
+    assert f"{PICTURES + 8} x 2400 of 1 layer, spatial, 10 computed" in place.run()
     after = place.rows()
     assert len(after) == PICTURES + 8
     known = before.keys() & after.keys()
