@@ -84,10 +84,21 @@ class VectorStore:
         return self.folder / f"part-{json_digest(list(image_ids))}.parquet"
 
     def holds(self, name: str) -> bool:
-        """Whether a shard of this name is there, of this provenance."""
+        """Whether a shard of this name is there, of this provenance, as far as its footer says."""
         path = self.folder / name
         with suppress(OSError, ValueError):
             return self._is(read_schema(path))
+        return False
+
+    def damaged(self, name: str) -> bool:
+        """Whether a shard of this name is there and not as it was written."""
+        try:
+            with CheckedFile(self.folder / name) as file:
+                file.check()
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError):
+            return True
         return False
 
     def write(self, image_ids: Sequence[str], vectors: NDArray[np.float16], *, mode: str) -> None:
@@ -121,7 +132,7 @@ class VectorStore:
 
     def known(self, path: Path) -> list[str]:
         """The image_ids whose vectors, of this provenance, lie in a shard of this store."""
-        if not (path.suffix == ".parquet" and self.holds(path.name)):
+        if path.suffix != ".parquet" or self.damaged(path.name) or not self.holds(path.name):
             return []
         ids = shard_ids(path)
         return ids if self.path(ids) == path else []  # a copy under another name

@@ -91,6 +91,11 @@ class CheckedFile:
                 self._check(number, place)
         return self._file.read_row_group(group, columns)
 
+    def check(self) -> None:
+        """Check all of it, reading nothing into memory."""
+        for number, (_, place) in enumerate(self._chunks):
+            self._check(number, place)
+
     def read(self, columns: Sequence[str] | None = None) -> pa.Table:
         """All row groups."""
         tables = [self.read_group(group, columns) for group in range(self.groups)]

@@ -29,13 +29,15 @@ class Plan:
     """What is there and what one process has to do.
 
     names: of all shards of vectors that shall be there. pictures: of this process's share; missing:
-    its shards of pictures that have no shard of vectors; known: image_id -> a shard of another
-    name that has the vector; new: how many pictures of `missing` have none at all.
+    its shards of pictures that have no whole shard of vectors; damaged: how many of these have one
+    that is not as it was written; known: image_id -> a shard of another name that has the vector;
+    new: how many pictures of `missing` have none at all.
     """
 
     names: set[str]
     pictures: int
     missing: list[Path]
+    damaged: int
     known: dict[str, Path]
     new: int
 
@@ -45,18 +47,21 @@ def plan(images: Shards, store: VectorStore, world: World) -> Plan:
     mine = set(world.share(images.paths))
     names: set[str] = set()
     missing: list[Path] = []
-    pictures = 0
+    pictures = damaged = 0
     for path in images.paths:
         ids = shard_ids(path)
-        names.add(store.path(ids).name)
+        name = store.path(ids).name
+        names.add(name)
         if path in mine:
             pictures += len(ids)
-            if not store.holds(store.path(ids).name):
+            broken = store.damaged(name)
+            damaged += broken
+            if broken or not store.holds(name):
                 missing.append(path)
     others = store.others(names) if missing else ()
     known = {image_id: other for other in others for image_id in store.known(other)}
     new = sum(image_id not in known for path in missing for image_id in shard_ids(path))
-    return Plan(names, pictures, missing, known, new)
+    return Plan(names, pictures, missing, damaged, known, new)
 
 
 def assemble(work: Plan, store: VectorStore, new: Iterator[NDArray[np.float16]]) -> Iterator[Shard]:

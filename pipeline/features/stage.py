@@ -45,9 +45,10 @@ def features(params: Features, *, share: str | None) -> str:
     seconds = time.perf_counter() - start
     if not work.pictures:
         return idle(what, pictures, world)
+    anew = f", {counted(work.damaged, 'damaged shard')} made anew" if work.damaged else ""
     return (
         f"{what}: {work.pictures} x {shape(store)}, {work.new} "
-        f"computed in {seconds:.1f} s ({work.new / seconds:.0f}/s) on {extractor.mode}"
+        f"computed in {seconds:.1f} s ({work.new / seconds:.0f}/s) on {extractor.mode}{anew}"
     )
 
 

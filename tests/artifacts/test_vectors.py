@@ -67,6 +67,21 @@ def test_a_damaged_shard_does_not_hold_and_is_named(store, refused, damage):
         store.read(IDS)
 
 
+def test_one_bit_of_a_shard_flipped_anywhere(store):
+    store.write(IDS, VECTORS, mode="cpu")
+    path = store.path(IDS)
+    whole = path.read_bytes()
+    assert not store.damaged(path.name)
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        assert store.damaged(path.name), place
+        assert store.known(path) == []
+
+
+def test_a_missing_shard_is_not_damaged(store):
+    assert not store.damaged(store.path(IDS).name)
+
+
 def test_a_missing_shard_is_named(store, refused):
     with refused("is missing", "dvc repro"):
         store.read(IDS)
