@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from pipeline.core.checksums import checksum
 from pipeline.core.digests import json_digest
 from pipeline.core.files import replacing
 
@@ -30,26 +32,38 @@ class Checkpoint:
         """Tensors and, as JSON, all else; the file is replaced whole or not at all."""
         if not self.writes:
             return
-        metadata = {"digest": self.digest, "stored": json.dumps(stored)}
         contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+        metadata = {"digest": self.digest, "stored": json.dumps(stored)}
+        metadata["checksum"] = _checksum(contiguous, metadata["stored"])
         with replacing(self.path) as temporary:
             safetensors.torch.save_file(contiguous, temporary, metadata=metadata)
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """What `save` wrote; None where there is nothing of this training."""
+        """What `save` wrote; None where there is nothing whole of this training."""
         try:
             with safe_open(self.path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 if metadata.get("digest") != self.digest:
                     return None
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                if metadata["checksum"] != _checksum(tensors, metadata["stored"]):
+                    return None
                 return tensors, json.loads(metadata["stored"])
-        except (OSError, SafetensorError, ValueError, KeyError, RecursionError):
+        except (OSError, SafetensorError, ValueError, KeyError):
             return None
 
     def remove(self) -> None:
         if self.writes:
             self.path.unlink(missing_ok=True)
+
+
+def _checksum(tensors: dict[str, Tensor], stored: str) -> str:
+    """Of the names, types, shapes and values of contiguous tensors, and of `stored`."""
+    parts: list[bytes | memoryview] = [stored.encode()]
+    for name, tensor in sorted(tensors.items()):
+        parts.append(f"{name} {tensor.dtype} {[*tensor.shape]}".encode())
+        parts.append(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return checksum(*parts)
 
 
 def training_digest(**facts: Any) -> str:

@@ -10,7 +10,7 @@ import xxhash
 LENGTH = 8  # bytes of `short`
 
 
-def checksum(*parts: bytes) -> str:
+def checksum(*parts: bytes | memoryview) -> str:
     """Of `parts`, one after the other: 32 hex digits."""
     whole = xxhash.xxh3_128()
     for part in parts:
