@@ -59,7 +59,7 @@ def test_an_interrupt_cleans_up_and_says_so(tmp_path, number, said):
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        assert (tmp_path / ".left.tmp").exists()
+        assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (128 + number, said)

@@ -23,8 +23,8 @@ T = TypeVar("T")
 class World:
     """Rank `rank` of `size` processes, `local_size` of them on this machine; alone by default.
 
-    The collectives (`sum`, `broadcast`, `gather`, `barrier`) want the block of `connected` around
-    them; in a world of one they do nothing.
+    The collectives (`sum`, `broadcast`, `broadcast_text`, `gather`, `barrier`) want the block of
+    `connected` around them; in a world of one they do nothing.
     """
 
     rank: int = 0
@@ -83,6 +83,13 @@ class World:
         """Replace `array` (contiguous, of one shape everywhere) by rank 0's."""
         if self.size > 1:
             dist.broadcast(torch.from_numpy(array), src=0)
+
+    def broadcast_text(self, text: str) -> str:
+        """Rank 0's `text`."""
+        sent = [text]
+        if self.size > 1:
+            dist.broadcast_object_list(sent, src=0)
+        return sent[0]
 
     def gather(self, rows: NDArray[Any]) -> NDArray[Any]:
         """All processes' rows, (N_rank, D) each of one dtype, in rank 0; elsewhere `rows` alone."""

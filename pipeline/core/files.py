@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
+import platform
 import re
 import shutil
+import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +23,9 @@ from pipeline.core.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+HOST = re.sub(r"[^A-Za-z0-9-]", "-", platform.node())[:64]
+OWN_NAME = re.compile(r"\..+\.(?P<process>\d{1,9})@(?P<host>[A-Za-z0-9-]*)\.(tmp|old)")
+DAY = 24 * 60 * 60  # seconds
 CHECKSUM = re.compile(rb'"checksum": "([0-9a-f]{32})"\s*\}\s*\Z')
 
 
@@ -25,18 +33,19 @@ CHECKSUM = re.compile(rb'"checksum": "([0-9a-f]{32})"\s*\}\s*\Z')
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends without an error.
 
-    A folder that is there gives way only when the new one is complete.
+    A folder that is there gives way only when the new one is complete. The temporary path is this
+    process's own: of several that write `path` at once, the last gives what stays.
     """
-    temporary = temporary_name(path)
-    old = path.with_name(f".{path.name}.old")
+    temporary, old = _own_name(path, "tmp"), _own_name(path, "old")
     _remove(temporary)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path.parent.absolute())
     try:
         yield temporary
-        if temporary.is_dir() and path.exists():
-            _remove(old)
-            path.rename(old)
-        temporary.replace(path)
+        if temporary.is_dir():
+            _replace_folder(temporary, path, old)
+        else:
+            temporary.replace(path)
     finally:
         if old.exists() and not path.exists():
             old.rename(path)
@@ -44,9 +53,58 @@ def replacing(path: Path) -> Iterator[Path]:
         _remove(temporary)
 
 
-def temporary_name(path: Path) -> Path:
-    """Where `replacing` has what will be `path`."""
-    return path.with_name(f".{path.name}.tmp")
+def _own_name(path: Path, ending: str) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}@{HOST}.{ending}")
+
+
+def _replace_folder(temporary: Path, path: Path, old: Path) -> None:
+    while True:
+        with suppress(FileNotFoundError):
+            path.rename(old)
+        try:
+            temporary.rename(path)
+        except OSError as error:  # another process has put its own there in between
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            _remove(old)
+        else:
+            return
+
+
+def in_writing(path: Path) -> bool:
+    """Whether it is a temporary path of `replacing`, of a process that still runs.
+
+    Of another machine that is not known: there it is one that was changed within a day.
+    """
+    found = OWN_NAME.fullmatch(path.name)
+    if found is None:
+        return False
+    if found["host"] == HOST:
+        return _runs(int(found["process"]))
+    with suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime < DAY
+    return False
+
+
+def _runs(process: int) -> bool:
+    if sys.platform == "win32":  # where nothing that is open can be removed
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
+
+
+@cache
+def _remove_abandoned(folder: Path) -> None:
+    """At the first time that this process writes there."""
+    for path in folder.glob(".*@*"):
+        if OWN_NAME.fullmatch(path.name) and not in_writing(path):
+            with suppress(OSError):  # another process removes it too
+                _remove(path)
 
 
 def _remove(path: Path) -> None:
@@ -126,8 +184,10 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 def write_checked_csv(path: Path, table: pd.DataFrame) -> None:
     """The same, with its checksum in a .json beside it."""
-    write_csv(path, table)
-    write_checksums(path.with_suffix(".json"), [path])
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False)
+        written = file_checksum(temporary)  # `path` may be another process's by now
+    write_checked_json(path.with_suffix(".json"), {path.name: written})
 
 
 def write_checksums(path: Path, files: Iterable[Path]) -> None:

@@ -25,7 +25,8 @@ def save_model(path: Path, tensors: Mapping[str, NDArray[Any]], **stored: Any) -
         # Of an array in another order safetensors would write the values in that order.
         ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
         safetensors.numpy.save_file(ordered, temporary)
-    write_checked_json(path.with_suffix(".json"), {**stored, TENSORS: file_checksum(path)})
+        stored[TENSORS] = file_checksum(temporary)  # `path` may be another process's by now
+    write_checked_json(path.with_suffix(".json"), stored)
 
 
 @contextmanager

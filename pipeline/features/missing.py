@@ -18,6 +18,7 @@ from pipeline.compute.parallel import ordered_map
 from pipeline.compute.pictures import PictureError
 from pipeline.core.console import progress
 from pipeline.core.errors import UserError
+from pipeline.core.files import in_writing
 from pipeline.core.parquet import Shards, shard_batches, shard_ids
 from pipeline.features.extraction import Extractor
 
@@ -145,4 +146,5 @@ def tidy(work: Plan, store: VectorStore) -> None:
     """
     if all(store.holds(name) for name in work.names):
         for path in store.others(work.names):
-            path.unlink(missing_ok=True)
+            if not in_writing(path):
+                path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -9,17 +10,18 @@ from types import TracebackType
 class Spool:
     """A scratch file of values known by their keys; memory holds only where they are.
 
-    The file is made on entering the `with` block and removed on leaving it.
+    It is in `folder` and has no name there: however this process ends, nothing of it is left. It is
+    to be used in a `with` block.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._places: dict[str, tuple[int, int]] = {}  # key -> offset and length
         self._end = 0
 
     def __enter__(self) -> Spool:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("w+b")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=self._folder)
         return self
 
     def __exit__(
@@ -29,7 +31,6 @@ class Spool:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
-        self._path.unlink(missing_ok=True)
 
     def put(self, key: str, value: bytes) -> None:
         """Append a value. All are put before the first is taken."""

@@ -39,7 +39,7 @@ def ingest(params: Ingest) -> str:
     check_watched(Path(params.input))
     notes: list[str] = []
     pictures = _pictures(open_source(params.source, Path(params.input)), notes)
-    with Spool(images.PATH.with_name(f".{images.PATH.name}.screened")) as spool:
+    with Spool(images.PATH.parent) as spool:
         for image_id, data in screening.screen(progress(pictures, what="pictures")):
             spool.put(image_id, data)
         screened = screening.result()

@@ -15,7 +15,7 @@ from pipeline.artifacts.vectors import VectorStore
 from pipeline.compute.distributed import World
 from pipeline.compute.parallel import ordered_map
 from pipeline.core.errors import UserError
-from pipeline.core.files import replacing, temporary_name
+from pipeline.core.files import replacing
 from pipeline.core.parquet import Shards, read_rows, write_shard
 from pipeline.pca.decomposition import fit_components
 from pipeline.pca.files import Projection
@@ -89,12 +89,11 @@ def project(
 def replacing_together(folder: Path, world: World) -> Iterator[Path]:
     """A temporary folder, one for all processes, that replaces `folder` when all are through."""
     if world.rank > 0:
-        world.barrier()
-        yield temporary_name(folder)
+        yield folder.with_name(world.broadcast_text(""))
         world.barrier()
         return
     with replacing(folder) as temporary:
         temporary.mkdir()
-        world.barrier()
+        world.broadcast_text(temporary.name)
         yield temporary
         world.barrier()

@@ -21,6 +21,7 @@ RANKS = """
         start = np.full(4, world.rank)
         world.broadcast(start)
         assert (start == 0).all(), start
+        assert world.broadcast_text(f"of {world.rank}") == "of 0"
         rows = world.gather(np.full((world.rank, 2), world.rank, np.float16))
         expected = [[1, 1], [2, 2], [2, 2]] if world.rank == 0 else [[world.rank] * 2] * world.rank
         assert rows.tolist() == expected, rows

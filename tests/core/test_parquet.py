@@ -199,15 +199,6 @@ def test_writing_replaces_the_old_folder(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
-def test_what_an_interrupted_run_left_is_replaced(tmp_path):
-    left = tmp_path / ".x.tmp"
-    left.mkdir()
-    (left / "part-00007.parquet").write_bytes(b"half")
-    shards = write(tmp_path / "x", vectors(3, np.float32))
-    assert [path.name for path in shards.paths] == ["part-00000.parquet"]
-    assert not left.exists()
-
-
 @pytest.mark.parametrize(
     "damage",
     [

@@ -22,7 +22,7 @@ from pipeline.artifacts import images, models
 from pipeline.artifacts.images import images_schema
 from pipeline.artifacts.vectors import VECTORS, VectorStore
 from pipeline.backbones.weights import make_backbone
-from pipeline.core.files import read_json, write_checked_json
+from pipeline.core.files import HOST, read_json, write_checked_json
 from pipeline.core.parquet import Shards, read_rows, shard_ids, write_shards
 
 PICTURES = 420
@@ -290,12 +290,15 @@ def test_a_picture_that_cannot_be_decoded_is_named(place, picture):
 def test_a_process_leaves_alone_what_another_is_writing(place):
     """With other parameters all names are there already, and one process ends first."""
     place.set(resize="crop")
-    writing = place.features / ".part-0123456789abcdef.parquet.tmp"
-    writing.write_bytes(b"half")
+    writing = place.features / f".part-0123456789abcdef.parquet.{os.getpid()}@{HOST}.tmp"
+    left = place.features / "part-0123456789abcdef.parquet"
+    for path in (writing, left):
+        path.write_bytes(b"half")
     place.run("--shard", "0/2")
-    assert writing.exists()
+    assert left.exists()
     place.run("--shard", "1/2")
-    assert not writing.exists()
+    assert not left.exists()
+    assert writing.exists()
 
 
 def test_a_copy_of_a_shard_is_no_source(place, made_workplace):
