@@ -22,13 +22,15 @@ def training_path(run: str) -> Path:
 class Training:
     """repeats: how many; parameters: trained numbers, None where nothing is trained; megabytes,
     digest: of the model's tensors on disk, 10^6 bytes and SHA-256; residual_norms: of the members
-    of an ensemble one after another, a norm for each class."""
+    of an ensemble one after another, a norm for each class; dropped: how many of its members were
+    not kept, in all repeats."""
 
     repeats: int
     parameters: int | None
     megabytes: float
     digest: str
     residual_norms: list[list[float]]
+    dropped: int
 
 
 def write_training(
@@ -39,6 +41,7 @@ def write_training(
     seconds: Sequence[float],
     per_epoch: float | None = None,
     residual_norms: Sequence[list[float]] = (),
+    dropped: int = 0,
 ) -> None:
     """Write what the trainings of a run made, the first of them `model`, and the time they took.
 
@@ -46,7 +49,7 @@ def write_training(
     """
     megabytes = round(model.stat().st_size / 1e6, 3)
     digest = file_digest(model)
-    training = Training(len(seconds), parameters, megabytes, digest, list(residual_norms))
+    training = Training(len(seconds), parameters, megabytes, digest, list(residual_norms), dropped)
     write_checked_json(training_path(run), asdict(training), indent=None)
     write_times(run_times_path(run), made=digest, seconds=seconds, per_epoch=per_epoch)
 

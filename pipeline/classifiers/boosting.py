@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
@@ -32,9 +33,14 @@ class Rule(ABC):
 
     With fₖ(x) (N, C) the logits of member k, the total is prior + Σₖ output(fₖ(x)), (N, C); the
     class whose column is largest is the likeliest. A rule serves one training.
+
+    descends: whether a member after which the residuals are no smaller is dropped; scale: the unit
+    of the targets of the member in training, (C,).
     """
 
     member_loss: Loss
+    descends = False
+    scale: Array | float = 1.0
 
     def __init__(self, *, multilabel: bool, shrinkage: float) -> None:
         self.multilabel = multilabel
@@ -53,6 +59,12 @@ class Rule(ABC):
     def output(self, logits: Array) -> Array:
         """What a member adds to the total, (N, C)."""
 
+    def keep(self, network: Network) -> None:
+        """Put the scale of the member in training into its last layer."""
+        for p in network.layers[-1].params:
+            p *= self.scale
+        self.scale = 1.0
+
     @abstractmethod
     def probabilities(self, total: Array, members: int) -> Array:
         """(N, C); for class labels the rows sum to 1."""
@@ -62,7 +74,33 @@ class Rule(ABC):
         return targets - self.probabilities(total, members)
 
 
-class ResidualAverage(Rule):
+class Average(Rule):
+    def probabilities(self, total: Array, members: int) -> Array:
+        eps = np.finfo(total.dtype).eps
+        p: Array = (total / members).clip(eps, 1 - eps)
+        if not self.multilabel:
+            p /= p.sum(axis=1, keepdims=True)
+        return p
+
+
+class ResidualAverage(Average):
+    member_loss = WeightedSquaredError()
+    descends = True
+
+    def task(self, data: Samples, total: Array, rng: Generator) -> Samples:
+        normalized, norms = normalized_columns(data.targets - total)
+        root = math.sqrt(len(total))
+        self.scale = norms / root
+        return Samples(data.x, np.stack([normalized * root, np.ones_like(total)], axis=1))
+
+    def output(self, logits: Array) -> Array:
+        return self.scale * logits
+
+    def residuals(self, targets: Array, total: Array, output: Array, members: int) -> Array:
+        return targets - total
+
+
+class Published(Average):
     member_loss = BinaryCrossEntropy()
 
     def begin(self, targets: Array) -> Array:
@@ -74,16 +112,6 @@ class ResidualAverage(Rule):
 
     def output(self, logits: Array) -> Array:
         return self.member_loss.probabilities(logits)
-
-    def probabilities(self, total: Array, members: int) -> Array:
-        p = total / members
-        if self.multilabel:
-            return p
-        sums = p.sum(axis=1, keepdims=True)
-        # All sigmoids of a row may underflow to 0: then no class is preferred.
-        uniform = np.full_like(p, 1 / p.shape[1])
-        normalized: Array = np.divide(p, sums, out=uniform, where=sums > 0)
-        return normalized
 
     def residuals(self, targets: Array, total: Array, output: Array, members: int) -> Array:
         left: Array = self._fitted - output
@@ -129,6 +157,7 @@ class Bagging(Rule):
 
 RULES: dict[RuleName, type[Rule]] = {
     "residual_average": ResidualAverage,
+    "published": Published,
     "newton": Newton,
     "bagging": Bagging,
 }
@@ -140,14 +169,26 @@ class BoostedClassifier(NetworkClassifier):
     Member k is a fresh network with the logits fₖ(x), (N, C). `rule` says what it is fitted to and
     how the prediction follows; σ is the logistic function and y (N, C) the targets of 0 and 1.
 
-    `residual_average`: with r₁ = y, member k is fitted to rₖ by the gradient of binary
+    `residual_average`: with r₁ = y, member k is fitted by squared error to the residuals divided
+    by their root mean square, of each column over the samples; then
+
+        rₖ₊₁ = rₖ - fₖ(x)  (fₖ in the units of rₖ)
+
+    The prediction is the mean of fₖ(x) over the members, kept between 0 and 1. It orders the
+    classes as the sum does, which is least-squares boosting (Friedman 2001, Annals of Statistics
+    29(5), algorithm 2, with step 1). Later residuals are small, so that the mean is low: thresholds
+    for indicator targets are best chosen lower than the 0.5 of `predict`. Class labels are fitted
+    one-vs-rest, and rows of `predict_proba` divided by their sum. A member that does not make the
+    sum of squares of the residuals smaller is dropped, the next being fitted to the same; the first
+    is always kept.
+
+    `published`: as a student's report has it, member k is fitted to rₖ by the gradient of binary
     cross-entropy; then
 
         s = rₖ - σ(fₖ(x)),  rₖ₊₁ = s / ‖s‖  (norm of each column over the samples)
 
-    The prediction is the mean of σ(fₖ(x)) over the members. Later residuals are small, so that the
-    mean is low: thresholds for indicator targets are best chosen lower than the 0.5 of `predict`.
-    Class labels are fitted one-vs-rest, and rows of `predict_proba` divided by their sum.
+    The prediction is the mean of σ(fₖ(x)) over the members, thresholds and class labels being as
+    above. From the second member on the loss has no lower bound: it may run away.
 
     `newton`: with F₀ the log frequencies of the classes (indicator: the log odds of each label),
     p = softmax(Fₖ₋₁) (indicator: σ(Fₖ₋₁)), member k is fitted by squared error with the weights h
@@ -169,7 +210,7 @@ class BoostedClassifier(NetworkClassifier):
 
     Parameters
     ----------
-    rule : `residual_average`, `newton` or `bagging`.
+    rule : `residual_average`, `published`, `newton` or `bagging`.
     members : the most networks to train.
     shrinkage : share of each Newton step taken, in (0, 1]; without effect on the other rules.
     tolerance : no further member follows once every norm of the residuals is below this; 0
@@ -179,10 +220,12 @@ class BoostedClassifier(NetworkClassifier):
 
     Attributes
     ----------
-    members_ : the trained networks.
+    members_ : the trained networks that were kept.
+    dropped_ : the numbers of those that were not, counted from 1 as in `history_`.
     prior_ : (C,) F₀; zeros for the other rules.
     residual_norms_ : (len(members_), C) float64, the norms over the training samples of each column
-        of s (`residual_average`) or y - p (other rules, p the ensemble's) after each member.
+        of rₖ₊₁ (`residual_average`), s (`published`) or y - p (other rules, p the ensemble's) after
+        each member.
     """
 
     def __init__(
@@ -241,8 +284,9 @@ class BoostedClassifier(NetworkClassifier):
         self.prior_ = rule.begin(data.targets)
         totals = [np.tile(self.prior_, (len(part.x), 1)) for part in samples]
         norms: list[Array] = []
-        best_accuracy, kept = -1.0, self.members
+        best_accuracy, best_member, kept = -1.0, 0, 0
         self.members_: list[Network] = []
+        self.dropped_: list[int] = []
         for member in range(1, self.members + 1):
             network = self._network(rng)
             before = totals
@@ -256,17 +300,24 @@ class BoostedClassifier(NetworkClassifier):
                 row = self._record(loss, samples, totals, member=member)
             with self._timed():
                 output = rule.output(network.predict(data.x))
-                left = rule.residuals(data.targets, totals[0], output, member)
-            self.members_.append(network)
-            norms.append(np.linalg.norm(left, axis=0).astype(np.float64))
-            if self.patience is not None and row.validation_accuracy is not None:
-                if row.validation_accuracy > best_accuracy:
-                    best_accuracy, kept = row.validation_accuracy, member
-                elif member - kept >= self.patience:
-                    break
+                left = rule.residuals(data.targets, totals[0], output, len(norms) + 1)
+                norm = np.linalg.norm(left, axis=0).astype(np.float64)
+                rule.keep(network)
+            if rule.descends and norms and norm @ norm >= norms[-1] @ norms[-1]:
+                self.dropped_.append(member)
+                totals = before
+            else:
+                self.members_.append(network)
+                norms.append(norm)
+                if row.validation_accuracy is not None and row.validation_accuracy > best_accuracy:
+                    best_accuracy, best_member = row.validation_accuracy, member
+                    kept = len(norms)
+            if self.patience is not None and member - best_member >= self.patience:
+                break
             if (norms[-1] < self.tolerance).all():
                 break
-        del self.members_[kept:], norms[kept:]
+        if self.patience is not None:
+            del self.members_[kept:], norms[kept:]
         self.residual_norms_ = np.stack(norms)
 
     def _load(self, state: Mapping[str, Array]) -> None:

@@ -22,7 +22,7 @@ Init = Literal["normal", "xavier", "he"]
 OptimizerName = Literal["sgd", "adam"]
 ScheduleName = Literal["constant", "step", "exponential"]
 Pooling = Literal["max", "average"]
-RuleName = Literal["residual_average", "newton", "bagging"]
+RuleName = Literal["residual_average", "published", "newton", "bagging"]
 Distance = Literal["manhattan", "mse", "cosine", "ssim"]
 
 

@@ -130,7 +130,7 @@ class NetworkClassifier(Classifier):
     ) -> Epoch:
         """Add a row to `history_`; `scores` (N, C) are parallel to `samples`."""
         epoch = len(self.history_) + 1
-        losses = [*(row.loss for row in self.history_ if row.member == member), loss]
+        losses = [*(row.loss for row in self.history_), loss]
         if diverged(losses) or not all(np.isfinite(s).all() for s in scores):
             raise FloatingPointError(
                 f"training diverged in epoch {epoch}, learning_rate {self.learning_rate!r}, "

@@ -106,8 +106,8 @@ class BoostedRun(NetworkRun):
 
     kind: Literal["boosted"]
     rule: RuleName
-    """What a member learns: the averaged residual, a Newton step on the loss, or (the control) a
-    bootstrap sample."""
+    """What a member learns: the residual, by squared error or (`published`, which may run away) by
+    cross-entropy, a Newton step on the loss, or (the control) a bootstrap sample."""
     members: PositiveInt
     """Networks trained one after another; `patience` counts them."""
     tolerance: NotNegative

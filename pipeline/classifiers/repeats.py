@@ -56,6 +56,11 @@ class Trainings:
         means: list[list[float]] = np.mean([n[:shortest] for n in norms], 0).round(6).tolist()
         return means
 
+    @property
+    def dropped(self) -> int:
+        """How many members of ensembles were not kept, in all repeats."""
+        return sum(len(getattr(repeat.estimator, "dropped_", ())) for repeat in self.repeats)
+
 
 def train_all(name: str, params: Run, inputs: Inputs) -> Trainings:
     """Train with every seed and for every fold, several at once. Errors: `UserError`."""

@@ -37,6 +37,7 @@ def classifier(name: str, params: Run) -> str:
         seconds=trained.seconds,
         per_epoch=trained.seconds_per_epoch,
         residual_norms=trained.residual_norms(),
+        dropped=trained.dropped,
     )
     accuracy = read_predictions(predictions, split="validation").hits.mean()
     return (

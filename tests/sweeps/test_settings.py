@@ -62,7 +62,7 @@ def test_a_loss_that_runs_away_is_recorded(inputs):
     """It is finite, and so are the scores."""
     base = BoostedRun(
         **BASE.model_dump(exclude={"kind", "epochs", "clip"}), kind="boosted", members=3,
-        rule="residual_average", tolerance=0.0, shrinkage=1.0, init="he", epochs=100, clip=0.5,
+        rule="published", tolerance=0.0, shrinkage=1.0, init="he", epochs=100, clip=0.5,
     )  # fmt: skip
     entry = Sweep(base="boosted", vary={"learning_rate": [0.001, 3.0]})
     table, _ = train_settings(entry.settings(base), inputs, name="rates")

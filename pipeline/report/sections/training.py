@@ -39,7 +39,8 @@ def section(experiment: Experiment) -> Section | None:
     norm = usual_range(norms, "norm", of="run")
     if len(norms):
         charts["residuals"] = residuals(norms, experiment.runs, norm)
-    return Section({"loss": loss, "norm": norm}, charts)
+    dropped = {run: training.dropped for run, training in experiment.trainings.items()}
+    return Section({"loss": loss, "norm": norm, "dropped": dropped}, charts)
 
 
 def residual_norms(trainings: Mapping[str, Training]) -> pd.DataFrame:
