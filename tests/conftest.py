@@ -31,14 +31,25 @@ LONG = ("process", "browser", "slow")  # markers of what takes long, the longest
 def pytest_collection_modifyitems(items):
     """What one process takes as a whole: a file, for its fixtures; what changes a copy of `made` of
     its own goes to any. The marker of what starts processes. And what takes long goes first, so
-    that no process is left alone with it at the end."""
+    that no process is left alone with it at the end: a file that makes `made`, then what does not
+    wait for it."""
     for item in items:
         if "project" not in item.fixturenames:
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
         if PROJECT & {*item.fixturenames} or _uses(item.module, processes):
             item.add_marker("process")
     marked = {name: {i.path for i in items if i.get_closest_marker(name)} for name in LONG}
-    items.sort(key=lambda item: [item.path not in marked[name] for name in LONG])
+    waiting = [item for item in items if PROJECT & {*item.fixturenames}]
+    first = next((i.path for i in waiting if "project" not in i.fixturenames), None)
+    wait = {item.path for item in waiting}
+    items.sort(
+        key=lambda item: [
+            item.path != first,
+            item.path not in marked["process"],
+            item.path in wait,
+            *(item.path not in marked[name] for name in LONG),
+        ]
+    )
 
 
 def _uses(module, other):
