@@ -146,6 +146,20 @@ PRESETS = {
             "put the three folders into {input}: others would be read and left out",
         ),
     ),
+    "wikiart": Preset(
+        "WikiArt by style, on the best layers of the default's backbone",
+        "81,444 paintings, which `dvc repro` fetches from the hub",
+        NOT_MEASURED,
+        "CPU",
+        NOT_MEASURED,
+    ),
+    "art-probe": Preset(
+        "a linear probe with DINOv2, SigLIP 2 or CLIP",
+        "your own, in class folders",
+        "0.1 to 0.4 GB beside pictures",
+        "CPU or GPU",
+        NOT_MEASURED,
+    ),
 }
 
 

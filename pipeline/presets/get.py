@@ -24,7 +24,7 @@ def get(name: str) -> str:
     ingest, preset = load_params(preset_file(name)).ingest, PRESETS[name]
     folder = Path(ingest.input)
     if not preset.parts:
-        return f"{name} paints its pictures: {COMMAND} use {name}"
+        return f"{name}: {preset.pictures}; {COMMAND} use {name}"
     for number, step in enumerate(preset.steps, start=1):
         print(f"{number}. {step.format(input=folder)}")
     found = _in_folders(folder, preset.parts) if preset.steps else _fetch(ingest, preset.parts)

@@ -51,6 +51,8 @@ def _lowered(value: Any, *, key: str) -> Any:
         lowered = {name: _lowered(part, key=name) for name, part in value.items()}
         if lowered.get("weights") == "imagenet":
             lowered |= PACKAGED
+            if lowered.get("pool") == "cls_mean":  # which is of transformers
+                lowered["pool"] = "mean"
         return lowered
     if isinstance(value, list):
         return [_lowered(part, key=key) for part in value]

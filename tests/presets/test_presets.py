@@ -93,7 +93,7 @@ def test_what_the_reports_say_exactly():
 def test_shrinking_lowers_numbers_and_keeps_one_entry_of_each_kind():
     params = {
         "ingest": {"select": {"per_class": "none"}},
-        "features": {"backbone": "resnet50", "weights": "imagenet", "batch_size": "auto"},
+        "features": {"backbone": "resnet50", "weights": "imagenet", "pool": "cls_mean"},
         "classifiers": {
             "a": {"kind": "snn", "hidden": [512, 8], "epochs": 1, "folds": "none"},
             "wider": {"kind": "snn", "hidden": [600], "epochs": 30, "folds": "none"},
@@ -114,7 +114,7 @@ def test_shrinking_lowers_numbers_and_keeps_one_entry_of_each_kind():
     packaged = {"backbone": "tf_efficientnet_lite0", "weights": "packaged"}
     assert shrink(params) == {
         "ingest": {"select": {"per_class": 12}},
-        "features": {**packaged, "batch_size": "auto"},
+        "features": {**packaged, "pool": "mean"},
         "classifiers": {
             "a": {"kind": "snn", "hidden": [16, 8], "epochs": 1, "folds": "none"},
             "stacked": {"kind": "snn", "hidden": [16], "epochs": 2, "folds": "none"},

@@ -52,7 +52,8 @@ class Describer:
                 raise ValueError(
                     f"has no label in {' or '.join(params.labels)}: give it one, or leave it out"
                 )
-            artist = () if params.artist is None else to_labels(row[params.artist], None)
+            named = () if params.artist is None else to_labels(row[params.artist], None)
+            artist = [name for name in named if name not in params.unknown]
         except ValueError as error:
             return self.reject(path, f"{where} {error}")
         self._rows += 1

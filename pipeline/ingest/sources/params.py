@@ -129,6 +129,8 @@ class DescribedSource(Strict):
     """What parts several labels in a cell."""
     artist: str | None = None
     """The column of the artist."""
+    unknown: tuple[str, ...] = Field((), strict=False)
+    """What in that column means that nobody knows, such as [Unknown Artist]."""
     on_error: Literal["stop", "reject"] = "stop"
     """What a row that cannot be used is: the stage's end, or left out, up to a tenth of them."""
 

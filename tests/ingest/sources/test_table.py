@@ -104,6 +104,13 @@ def test_one_label_per_cell_unless_there_is_a_separator(write):
     assert read(root, "t.csv", separator=",", **columns)[0].labels == ("Naive", "early")
 
 
+def test_what_says_that_nobody_knows_the_artist(write):
+    table = b"file,style,by\na/1.png,A,Unknown Artist\na/3.png,A,Unknown\nb/2.png,B,Frida\n"
+    root = write({**FILES, "t.csv": table})
+    found = read(root, "t.csv", split=None, unknown=["Unknown Artist"])
+    assert [p.artist for p in found] == [None, "Unknown", "Frida"]
+
+
 def test_bytes_in_a_table(write):
     cells = [
         {"bytes": b"one", "path": "x/Frida_1.png"},
