@@ -54,7 +54,7 @@ def layer_chart(layers: pd.DataFrame, ways: list[str]) -> Figure:
         tooltip=["layer:N", "held out:N", alt.Tooltip("accuracy:Q", format=".3f"), "chosen:N"],
     )
     points = base.mark_point(size=60, opacity=1).encode(
-        fill=alt.condition("datum.chosen", "held out:N", alt.value("white"), sort=None)
+        fill=alt.condition("datum.chosen", "held out:N", alt.value("white"), sort=None, legend=None)
     )
     return alt.layer(base.mark_line(), points).properties(width=alt.Step(44), height=210)
 
