@@ -15,7 +15,7 @@ from pipeline.artifacts.sweeps import sweep_path
 from pipeline.artifacts.times import run_times_path, sweep_times_path
 from pipeline.artifacts.trainings import training_path
 from pipeline.command import run
-from pipeline.core.console import counted
+from pipeline.core.console import counted, on_one_line
 from pipeline.params import Params, load_params
 
 
@@ -60,7 +60,7 @@ def main() -> None:
     found = left_over(load_params())
     for file in found:
         size = file.stat().st_size
-        print(f"{size / 1e6:8.1f} MB  {file}")
+        print(f"{size / 1e6:8.1f} MB  {on_one_line(str(file))}")
         if remove:
             file.unlink()
     files = counted(len(found), "file")

@@ -10,10 +10,29 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from pipeline.core.console import on_one_line
 from pipeline.core.errors import UserError
 
-# Errors of the system that the user can mend: no space, quota, limit, no permission, read-only.
-MENDABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
+# Errors of the system that the user can mend, and how.
+ROOM, PERMISSION = "make room", "give permission"
+SHORTER, OTHER = "give a shorter path", "give another path"
+ADVICE = {
+    errno.ENOSPC: ROOM,
+    errno.EDQUOT: ROOM,
+    errno.EFBIG: "make room for larger files (ulimit -f)",
+    errno.EACCES: PERMISSION,
+    errno.EPERM: PERMISSION,
+    errno.EROFS: PERMISSION,
+    errno.ENAMETOOLONG: SHORTER,
+    errno.ELOOP: OTHER,
+    errno.ENOTDIR: OTHER,
+    errno.EISDIR: OTHER,
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENFILE: "close other programs",
+    errno.EAGAIN: "close other programs, or allow more processes (ulimit -u)",
+    errno.ENOMEM: "close other programs",
+    errno.EIO: "look at the disk",
+}
 
 
 def run(main: Callable[[], None]) -> None:
@@ -41,12 +60,12 @@ def run(main: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        if error.errno not in MENDABLE:
+        if error.errno not in ADVICE:
             raise
-        fail(f"{error}: make room or give permission, then run it again")
+        fail(f"{error}: {ADVICE[error.errno]}, then run it again")
 
 
 def fail(message: str) -> NoReturn:
     """Print `message`, one line, on stderr and exit with status 2."""
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {on_one_line(message)}", file=sys.stderr)
     sys.exit(2)

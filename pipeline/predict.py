@@ -6,6 +6,7 @@ import argparse
 import json
 import stat
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -247,7 +248,7 @@ def print_table(predictions: Iterable[Prediction]) -> None:
     """A line per picture as it comes: its path and the most probable classes."""
     for prediction in predictions:
         cells = (f"{name} {p:.3f}" for name, p in prediction.ranked()[:SHOWN])
-        print(on_one_line(prediction.path), *cells, sep="\t", flush=True)
+        print(*map(on_one_line, (prediction.path, *cells)), sep="\t", flush=True)
 
 
 def print_json(predictions: Iterable[Prediction]) -> None:
@@ -270,7 +271,20 @@ def write_parquet(predictions: Iterable[Prediction], path: Path) -> None:
             ]
             writer.write_table(pa.Table.from_pylist(rows, schema))
             count += len(batch)
-    print(f"{counted(count, 'picture')}: {path}")
+    print(on_one_line(f"{counted(count, 'picture')}: {path}"))
+
+
+def check_output(path: Path) -> None:
+    """Errors: `UserError` where no Parquet file can be written."""
+    if path.suffix != ".parquet" or path.is_dir():
+        raise UserError(f"--output is {path}: give a file that ends in .parquet")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(prefix=f".{path.name}.", dir=path.parent):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"--output is {path}, but {reason}: give another path") from None
 
 
 def predicted(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
@@ -281,7 +295,8 @@ def predicted(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
             count += 1
             yield prediction
         else:
-            print(f"skipped {on_one_line(prediction.path)}: {prediction.error}", file=sys.stderr)
+            line = f"skipped {prediction.path}: {prediction.error}"
+            print(on_one_line(line), file=sys.stderr)
     if not count:
         raise UserError("no picture could be read: give JPEG, PNG or other picture files")
 
@@ -297,10 +312,8 @@ def main() -> None:
     parser.add_argument("--metrics", type=local, default=METRICS)
     arguments = parser.parse_args()
     output = arguments.output
-    if output and (output.suffix != ".parquet" or output.is_dir()):
-        raise UserError(f"--output is {output}: give a file that ends in .parquet")
-    if output and (file := next(filter(Path.is_file, output.parents), None)):
-        raise UserError(f"--output is {output}, but {file} is a file: give a path in a folder")
+    if output:
+        check_output(output)
     files = list(find_files(arguments.pictures))
     name = arguments.run
     if not name:

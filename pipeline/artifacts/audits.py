@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.core.files import read_json, replacing, write_checked_json, write_csv
+from pipeline.core.files import read_json, replacing, write_checked_json
+from pipeline.core.tables import write_csv
 
 SUMMARY = Path("reports/audit.json")
 TABLES = Path("reports/audit")

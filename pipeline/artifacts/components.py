@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.artifacts.images import IMAGES
-from pipeline.core.files import read_csv, write_checked_csv
 from pipeline.core.parquet import Shards, from_column, to_column, vector_type, with_metadata
+from pipeline.core.tables import read_csv, write_checked_csv
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,13 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.core.files import (
-    read_csv,
-    readable,
-    write_checksums,
-    write_csv,
-    write_json,
-)
+from pipeline.core.files import readable, write_checksums, write_json
+from pipeline.core.tables import read_csv, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import platform
@@ -15,13 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.core.checksums import checksum, file_checksum
 from pipeline.core.errors import UserError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 HOST = re.sub(r"[^A-Za-z0-9-]", "-", platform.node())[:64]
 OWN_NAME = re.compile(r"\..+\.(?P<process>\d{1,9})@(?P<host>[A-Za-z0-9-]*)\.(tmp|old)")
@@ -157,37 +153,6 @@ def write_checked_json(path: Path, values: Mapping[str, Any], *, indent: int | N
 def write_json(path: Path, value: Any) -> None:
     """Write `value` whole or not at all."""
     write_text(path, f"{json.dumps(value, indent=2, ensure_ascii=False)}\n")
-
-
-def read_csv(path: Path, checksums: Path | None = None, **options: Any) -> pd.DataFrame:
-    """A CSV file, empty cells as they are. Errors: `UserError` when it is missing or damaged.
-
-    checksums: the file of `write_checksums` that has its own; None: that of `write_checked_csv`.
-    """
-    import pandas as pd  # takes 0.3 s, which stages without tables need not wait
-
-    checksums = checksums or path.with_suffix(".json")
-    known = read_json(checksums)
-    with readable(path):
-        data = path.read_bytes()
-        if checksum(data) != known[path.relative_to(checksums.parent).as_posix()]:
-            raise ValueError(f"it is not as it was written, says {checksums}")
-        table: pd.DataFrame = pd.read_csv(io.BytesIO(data), keep_default_na=False, **options)
-        return table
-
-
-def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write the columns of `table`, whole or not at all."""
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False)
-
-
-def write_checked_csv(path: Path, table: pd.DataFrame) -> None:
-    """The same, with its checksum in a .json beside it."""
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False)
-        written = file_checksum(temporary)  # `path` may be another process's by now
-    write_checked_json(path.with_suffix(".json"), {path.name: written})
 
 
 def write_checksums(path: Path, files: Iterable[Path]) -> None:

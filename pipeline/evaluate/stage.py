@@ -19,8 +19,9 @@ from pipeline.artifacts.predictions import (
     scores_path,
 )
 from pipeline.core.console import counted
-from pipeline.core.files import replacing, write_csv
+from pipeline.core.files import replacing
 from pipeline.core.parquet import Shards
+from pipeline.core.tables import write_csv
 from pipeline.evaluate.metrics import (
     FALSE_POSITIVE_RATES,
     across_folds,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipeline.artifacts import audits, images
 from pipeline.artifacts.images import images_schema
 from pipeline.compute.parallel import pieces
-from pipeline.core.console import counted, progress
+from pipeline.core.console import counted, on_one_line, progress
 from pipeline.core.parquet import write_shards
 from pipeline.ingest.audit import Audit, audit_pictures
 from pipeline.ingest.params import Ingest
@@ -61,7 +61,8 @@ def ingest(params: Ingest) -> str:
         )
         write_shards(images.PATH, schema, _rows(chosen, splits, spool, schema))
     notes += _drawn(given)
-    return "\n".join([*(f"ingest: {note}" for note in notes), _summary(audit)])
+    lines = [*(f"ingest: {note}" for note in notes), *_summary(audit)]
+    return "\n".join(map(on_one_line, lines))
 
 
 def _drawn(given: Sequence[str | None]) -> Iterator[str]:
@@ -99,7 +100,7 @@ def _rows(
         yield pa.RecordBatch.from_pylist(piece, schema)
 
 
-def _summary(audit: Audit) -> str:
+def _summary(audit: Audit) -> list[str]:
     found = audit.summary
     splits, artists = found["splits"], len(found["artists"])
     lines = [
@@ -115,7 +116,7 @@ def _summary(audit: Audit) -> str:
         lines.append(f"ingest: no test picture of {', '.join(untested)}: they cannot be scored")
     if count := len(found["findings"]):
         lines.append(f"ingest: {counted(count, 'finding')} in {audits.SUMMARY}")
-    return "\n".join(lines)
+    return lines
 
 
 def _listed(counts: dict[str, int], what: str) -> str:

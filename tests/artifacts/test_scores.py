@@ -3,7 +3,8 @@
 import pandas as pd
 
 from pipeline.artifacts import scores
-from pipeline.core.files import write_checksums, write_csv
+from pipeline.core.files import write_checksums
+from pipeline.core.tables import write_csv
 
 
 def test_best_run():

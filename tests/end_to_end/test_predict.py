@@ -96,12 +96,15 @@ def test_names_of_files_that_cannot_be_printed(predict, pictures, tmp_path):
     """What is no UTF-8 is escaped everywhere, what would break a line in lines."""
     folder = tmp_path / "new"
     folder.mkdir()
-    names = [b"caf\xe9.jpg", b"two\nlines.jpg", "単.jpg".encode()]
+    names = [b"caf\xe9.jpg", b"two\nlines.jpg", b"red\x1b[31m.jpg", "単.jpg".encode()]
     for name in names:
         path = os.fsencode(folder) + b"/" + name
         shutil.copy(sorted(pictures.glob("[0-9a-f]*.jpg"))[0], path)
     shutil.copy(pictures / "broken.jpg", os.fsencode(folder) + b"/a\xff.jpg")
-    escaped = {str(folder / name) for name in (r"caf\xe9.jpg", "two\nlines.jpg", "単.jpg")}
+    escaped = {
+        str(folder / name)
+        for name in (r"caf\xe9.jpg", "two\nlines.jpg", "red\x1b[31m.jpg", "単.jpg")
+    }
     output = tmp_path / "new.parquet"
     _, err = predict("--run", "adam", "--output", str(output), str(folder))
     assert set(pq.read_table(output)["path"].to_pylist()) == escaped
@@ -110,7 +113,7 @@ def test_names_of_files_that_cannot_be_printed(predict, pictures, tmp_path):
     assert {row["path"] for row in found} == escaped
     table = predict("--run", "adam", str(folder))[0].splitlines()
     shown = {line.split("\t")[0] for line in table}
-    assert shown == {name.replace("\n", "\\n") for name in escaped}
+    assert shown == {name.replace("\n", "\\n").replace("\x1b", "\\x1b") for name in escaped}
 
 
 @pytest.mark.parametrize(
@@ -134,10 +137,17 @@ def test_metrics_of_another_form(predict, pictures, tmp_path, content):
         (["https://example.org//a.jpg"], ["https://example.org//a.jpg is an address", "fetch"]),
         (["s3://mine/pictures"], ["s3://mine/pictures is an address"]),
         (["--output", "s3://a/b.parquet", "broken.jpg"], ["s3://a/b.parquet is an address"]),
-        (
-            ["--output", "params.yaml/a.parquet", "broken.jpg"],
-            ["--output is params.yaml/a.parquet, but params.yaml is a file"],
+        *(
+            (["--output", path, "broken.jpg"], [f"--output is {path}, but {reason}: give"])
+            for path, reason in [
+                ("params.yaml/a.parquet", "File exists"),
+                ("/dev/null/a/b.parquet", "Not a directory"),
+                ("/proc/a.parquet", "No such file or directory"),
+                (f"{'n' * 245}.parquet", "File name too long"),
+            ]
         ),
+        (["--output", f"{'n' * 300}.parquet", "broken.jpg"], ["too long", "give a shorter path"]),
+        (["miss\x1b[2Jing\nerror: .jpg"], [r"miss\x1b[2Jing error: .jpg does not exist"]),
         (["--metrics", "missing.json", "broken.jpg"], ["missing.json is missing", "--run"]),
         (
             ["--run", "nobody", "broken.jpg"],

@@ -22,7 +22,7 @@ from pipeline.artifacts.scores import (
     read_table,
     write_all_checksums,
 )
-from pipeline.core.files import write_csv
+from pipeline.core.tables import write_csv
 from pipeline.params import load_params
 from pipeline.report import charts, page
 from pipeline.report.distribution import commonest_class_accuracy, distribution, largest_classes
