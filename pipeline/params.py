@@ -19,7 +19,7 @@ from pipeline.command import run
 from pipeline.comparisons.params import Comparison
 from pipeline.core.console import takes_all_letters
 from pipeline.core.errors import UserError
-from pipeline.core.schema import RunName, Strict, in_words, matching
+from pipeline.core.schema import LONGEST, RunName, Strict, in_words, matching, shown
 from pipeline.evaluate.params import Evaluate
 from pipeline.features.params import Features
 from pipeline.ingest.params import Ingest
@@ -30,6 +30,10 @@ from pipeline.stacks.params import StackParams
 from pipeline.sweeps.params import Sweep
 
 PARAMS_FILE = Path("params.yaml")
+# Of the values of the file, which are looked at before the schema is.
+MAX_VALUES, MAX_DEPTH = 200_000, 20
+MAX_INTEGER = 2**32 - 1  # the largest seed
+MAX_LETTERS = 4096  # the longest path
 
 
 class Params(Strict):
@@ -120,9 +124,47 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
     except RecursionError:
         raise UserError(f"{path} has too many lists or sections in each other") from None
     try:
+        _check_bounds(data)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from None
+    try:
         return Params.model_validate(data)
     except ValidationError as error:
         raise UserError(f"{path}: {_explain(error, data)}") from None
+
+
+def _check_bounds(data: Any) -> None:
+    """Errors: ValueError for more than any parameter can mean.
+
+    What the file names twice counts twice.
+    """
+    waiting: list[tuple[tuple[Any, ...], Any]] = [((), data)]
+    count = 0
+    while waiting:
+        keys, value = waiting.pop()
+        count += 1
+        if count > MAX_VALUES:
+            raise ValueError(f"holds more than {MAX_VALUES} keys and values: shorten it")
+        if fault := _out_of_bounds(value, depth=len(keys)):
+            raise ValueError(f"{'.'.join(str(key)[:LONGEST] for key in keys)} {fault}")
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                waiting += [((*keys, key), inner), ((*keys, key), key)]
+        elif isinstance(value, list | tuple | set):
+            waiting += [((*keys, number), inner) for number, inner in enumerate(value)]
+
+
+def _out_of_bounds(value: Any, *, depth: int) -> str | None:
+    """What is wrong with a key or value, in words."""
+    if depth > MAX_DEPTH:
+        return f"lies more than {MAX_DEPTH} deep: take it out of some lists or sections"
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        return f"is a whole number beyond {MAX_INTEGER}: give a smaller one"
+    if isinstance(value, str) and len(value) > MAX_LETTERS:
+        return f"is a text of more than {MAX_LETTERS} letters: shorten it"
+    if isinstance(value, str) and "\0" in value:
+        return "holds the character 0: leave it out"
+    return None
 
 
 def _explain(error: ValidationError, data: Any) -> str:
@@ -142,13 +184,15 @@ def _explain(error: ValidationError, data: Any) -> str:
     elif first["type"] == "missing":
         text = f"{first['loc'][-1]} is missing in {key}: add it"
     elif first["type"] == "union_tag_invalid":
-        text = f"{key}.kind is {first['ctx']['tag']!r}: allowed: {first['ctx']['expected_tags']}"
+        text = (
+            f"{key}.kind is {shown(first['ctx']['tag'])}: allowed: {first['ctx']['expected_tags']}"
+        )
     elif first["type"] == "union_tag_not_found":
         text = f"{key}.kind is missing: add it"
     else:
         # A union such as "a number or none" reports one mistake a member; they belong together.
         same = [d for d in details if _written(d["loc"], data) == key and d["type"] != "missing"]
-        found = "nothing" if first["input"] is None else repr(first["input"])
+        found = "nothing" if first["input"] is None else shown(first["input"])
         value = "" if isinstance(first["input"], dict) else f"found {found}: "
         text = f"{value}{' or '.join(dict.fromkeys(in_words(d) for d in same))}"
         text = f"{key}: {text}" if first["loc"] or not isinstance(data, dict) else text
@@ -163,7 +207,7 @@ def _written(loc: tuple[int | str, ...], data: Any) -> str:
         items = dict(enumerate(data)) if isinstance(data, list) else data
         if isinstance(items, dict) and part in items:
             data = items[part]
-            written.append(str(part))
+            written.append(str(part)[:LONGEST])
     return ".".join(written) or "the file"
 
 

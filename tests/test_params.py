@@ -410,6 +410,52 @@ def test_a_file_that_is_no_parameter_file(written, refused, text, parts):
         load_params(path)
 
 
+def nested(opening, closing, times):
+    return f"{opening * times}1{closing * times}"
+
+
+TENS = "x:\n  a: &a0 [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"  a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10)
+)
+MUCH = {
+    "lists": (PCA, f"{PCA}  x: {nested('[', ']', 300)}\n", ["pca.x.0.0", "more than 20 deep"]),
+    "sections": (PCA, f"{PCA}  x: {nested('{a: ', '}', 300)}\n", ["pca.x.a.a", "20 deep"]),
+    "itself": (PCA, f"{PCA}  x: &x [*x]\n", ["pca.x.0.0", "more than 20 deep"]),
+    "aliases": (PCA, TENS + PCA, ["more than 200000 keys and values"]),
+    "hexadecimal": ("seed: 0", f"seed: 0x{'f' * 20000}", ["seed is a whole", "4294967295"]),
+    "octal": ("seed: 0", f"seed: 0o{'7' * 20000}", ["seed is a whole", "4294967295"]),
+    "decimal": ("seed: 0", f"seed: {'9' * 20000}", ["limit", "20000 digits"]),
+    "sample": ("sample: none\n  seed", f"sample: {10**25}\n  seed", ["pca.sample is a whole"]),
+    "negative": ("components: 100", f"components: -{10**25}", ["pca.components is a whole"]),
+    "layers": ("hidden: [8]", f"hidden: [{10**25}]", ["snn.hidden.0 is a whole"]),
+    "letters": ("spatial", "x" * 5000, ["features.pool is a text of more than 4096"]),
+    "a key": (PCA, f"{PCA}  ? {'x' * 5000}\n  : 1\n", ["pca.xx", "more than 4096 letters"]),
+    "a shorter key": (PCA, f"{PCA}  {'x' * 300}: 1\n", ["unknown key pca.xx"]),
+    "zero": ("kind: generated", 'kind: "a\\0b"', ["ingest.source.kind holds the character 0"]),
+    "a run's name": ("  snn:", f"  {'n' * 101}:", ["at most 100 letters"]),
+    "a device": ("device: auto", "device: cuda:1000", ["cuda:NUMBER"]),
+    "artist": ("artist: '^(.+)_'", "artist: '(a{99999999999})'", ["artist", "too large"]),
+    "groups": ("artist: '^(.+)_'", f"artist: '{nested('(', ')', 2000)}'", ["recursion"]),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "parts"), MUCH.values(), ids=MUCH.keys())
+def test_more_than_a_parameter_can_mean(written, refused, old, new, parts):
+    text = TEXT.replace(GENERATED, FOLDER) if "artist" in old else TEXT
+    assert old in text
+    path = written(text.replace(old, new, 1))
+    with refused(str(path), *parts):
+        load_params(path)
+
+
+def test_a_sweep_of_too_many_settings(written, refused):
+    values = list(range(1, 1001))
+    sweep = {"base": "snn", "vary": dict.fromkeys(("hidden", "epochs", "patience"), values)}
+    path = written(replace=[("sweeps:\n", f"sweeps:\n  s: {json.dumps(sweep)}\n")])
+    with refused("sweeps.s.vary has more than 1000 combinations", "fewer values"):
+        load_params(path)
+
+
 def test_missing_and_unreadable_files(tmp_path, refused):
     with refused(str(tmp_path / "params.yaml"), "is missing"):
         load_params(tmp_path / "params.yaml")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.core.files import read_csv, write_checked_csv
+from pipeline.core.tables import read_csv, write_checked_csv
 
 PATH = Path("reports/layers.csv")  # its checksum is in the .json beside it
 

@@ -41,7 +41,7 @@ class World:
     @classmethod
     def parse(cls, text: str) -> World:
         """From "i/n": the i-th (from 0) of n. Errors: `UserError`."""
-        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
         if match is None or int(match[1]) >= int(match[2]):
             raise UserError(f"--shard is {text!r}: give i/n with i from 0 to n - 1, such as 0/4")
         return cls(rank=int(match[1]), size=int(match[2]))

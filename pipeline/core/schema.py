@@ -16,6 +16,7 @@ PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Auto = Literal["auto"]
 Precision = Literal["auto", "float32", "bfloat16"]
 OffOr = Literal["none"]  # `none` in the file switches a knob off
+LONGEST = 100
 PATTERNS: dict[str, str] = {}  # each in words
 
 
@@ -25,9 +26,13 @@ def matching(pattern: str, words: str) -> Any:
     return Field(pattern=pattern)
 
 
-Device = Annotated[str, matching(r"^(auto|cpu|cuda(:\d+)?)$", "auto, cpu, cuda or cuda:NUMBER")]
-RunName = Annotated[
-    str, matching(r"^[A-Za-z0-9][A-Za-z0-9_-]*$", "a name of letters A to Z, digits, - and _")
+Device = Annotated[str, matching(r"^(auto|cpu|cuda(:\d{1,2})?)$", "auto, cpu, cuda or cuda:NUMBER")]
+RunName = Annotated[  # files are named so, with endings
+    str,
+    matching(
+        r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$",
+        "a name of at most 100 letters A to Z, digits, - and _",
+    ),
 ]
 
 
@@ -35,6 +40,12 @@ class Strict(BaseModel):
     """Every model here: unknown keys are refused, values do not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def shown(value: Any) -> str:
+    """`value` as Python writes it, at most LONGEST letters of it."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def in_words(mistake: ErrorDetails) -> str:

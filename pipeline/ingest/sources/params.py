@@ -24,7 +24,7 @@ InsideInput = Annotated[str, AfterValidator(_inside)]
 def _expression(pattern: str) -> str:
     try:
         groups = re.compile(pattern).groups
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"is not a regular expression ({error})") from None
     if groups != 1:
         raise ValueError(f"must have exactly one group, the artist; found {groups}")
