@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.artifacts.times import run_times_path, write_times
 from pipeline.core.digests import file_digest
 from pipeline.core.files import read_json, write_checked_json
+from pipeline.measure.accuracy import Tried
 
 FOLDER = Path("reports/training")
 
@@ -23,7 +24,7 @@ class Training:
     """repeats: how many; parameters: trained numbers, None where nothing is trained; megabytes,
     digest: of the model's tensors on disk, 10^6 bytes and SHA-256; residual_norms: of the members
     of an ensemble one after another, a norm for each class; dropped: how many of its members were
-    not kept, in all repeats."""
+    not kept, in all repeats; path: the penalties that the first training tried on validation."""
 
     repeats: int
     parameters: int | None
@@ -31,6 +32,7 @@ class Training:
     digest: str
     residual_norms: list[list[float]]
     dropped: int
+    path: list[Tried]
 
 
 def write_training(
@@ -42,6 +44,7 @@ def write_training(
     per_epoch: float | None = None,
     residual_norms: Sequence[list[float]] = (),
     dropped: int = 0,
+    path: Sequence[Tried] = (),
 ) -> None:
     """Write what the trainings of a run made, the first of them `model`, and the time they took.
 
@@ -49,11 +52,14 @@ def write_training(
     """
     megabytes = round(model.stat().st_size / 1e6, 3)
     digest = file_digest(model)
-    training = Training(len(seconds), parameters, megabytes, digest, list(residual_norms), dropped)
+    norms = list(residual_norms)
+    training = Training(len(seconds), parameters, megabytes, digest, norms, dropped, list(path))
     write_checked_json(training_path(run), asdict(training), indent=None)
     write_times(run_times_path(run), made=digest, seconds=seconds, per_epoch=per_epoch)
 
 
 def read_training(path: Path) -> Training:
     """What `write_training` wrote of a run. Errors: `UserError`."""
-    return Training(**read_json(path))
+    stored = read_json(path)
+    tried = [Tried(**row) for row in stored.pop("path")]
+    return Training(**stored, path=tried)

@@ -1,79 +1,67 @@
-"""Logistic regression, by scikit-learn: the reference for what is trained here."""
+"""Logistic regression, by scikit-learn, its penalty given or chosen on a path of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
-from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from pipeline.classifiers.estimator import Array, Classifier, Samples
+from pipeline.classifiers.estimator import Array, Samples
+from pipeline.classifiers.linear import LinearClassifier
 from pipeline.core.schema import PositiveFloat
+from pipeline.measure.accuracy import Tried
 
+PATH = tuple(10 ** (exponent / 2) for exponent in range(-12, 9))  # 1e-6 to 1e4
 MAX_ITER = 1000
 CERTAIN = 30.0  # log-odds of a label that every training sample has, or none (then negative)
 
 
-class LogisticClassifier(Classifier):
-    """Linear log-odds with an L2 penalty: softmax over class labels, sigmoids over indicators.
+class LogisticClassifier(LinearClassifier):
+    """Logistic regression with an L2 penalty.
 
-    C: inverse strength of the penalty, as in `sklearn.linear_model.LogisticRegression`.
+    C: inverse strength of the penalty, as in `sklearn.linear_model.LogisticRegression`; "auto": of
+    the values of PATH, from the smallest on, each fit beginning at the one before, that with the
+    least log loss of the validation samples, which `fit` then needs. One value serves all labels.
 
-    Fitted: coef_ (K, D), intercept_ (K,), and the attributes of `Classifier`.
+    The attributes are those of `LinearClassifier`.
     """
 
-    def __init__(self, C: PositiveFloat = 1.0) -> None:
+    def __init__(self, C: PositiveFloat | Literal["auto"] = 1.0) -> None:
         self.C = C
 
-    @property
-    def n_parameters_(self) -> int:
-        """The number of coefficients and intercepts."""
-        return self.coef_.size + self.intercept_.size
-
-    def state_dict(self) -> dict[str, Array]:
-        """The fitted arrays."""
-        check_is_fitted(self)
-        return {"coef": self.coef_, "intercept": self.intercept_}
-
     def _learn(self, samples: Sequence[Samples]) -> None:
-        x, targets = samples[0]
+        if not self.multilabel_ and len(self.classes_) < 2:
+            raise ValueError("y has one class: there is nothing to tell apart")
+        self.path_: list[Tried] = []
         with self._timed(), threadpool_limits(1, user_api="blas"):
-            if self.multilabel_:
-                lines = [self._line(x, column) for column in targets.T]
-                self.coef_ = np.stack([coef for coef, _ in lines])
-                self.intercept_ = np.array([intercept for _, intercept in lines])
-                return
-            if len(self.classes_) < 2:
-                raise ValueError("y has one class: there is nothing to tell apart")
-            model = self._model().fit(x, targets.argmax(axis=1))
-            self.coef_, self.intercept_ = model.coef_, model.intercept_
-            if len(self.classes_) == 2:  # the log-odds of the second
-                self.coef_ = np.concatenate([-self.coef_, self.coef_]) / 2
-                self.intercept_ = np.concatenate([-self.intercept_, self.intercept_]) / 2
+            if self.C == "auto":
+                held_out = self._held_out(samples, "C")
+                self._choose(self._fits(samples[0], PATH), held_out)
+            else:
+                ((_, self.coef_, self.intercept_),) = self._fits(samples[0], (self.C,))
 
-    def _model(self) -> LogisticRegression:
-        return LogisticRegression(C=self.C, max_iter=MAX_ITER)
+    def _fits(self, data: Samples, path: Sequence[float]) -> Iterator[tuple[float, Array, Array]]:
+        """Each C with coef (K, D) and intercept (K,)."""
+        columns = data.targets.T if self.multilabel_ else [data.targets.argmax(axis=1)]
+        models = [LogisticRegression(max_iter=MAX_ITER, warm_start=True) for _ in columns]
+        for C in path:
+            lines = [
+                _line(model.set_params(C=C), data.x, column)
+                for model, column in zip(models, columns, strict=True)
+            ]
+            coef, intercept = (np.concatenate(parts) for parts in zip(*lines, strict=True))
+            if len(coef) < len(self.classes_):  # the log-odds of the second of two
+                coef = np.concatenate([-coef, coef]) / 2
+                intercept = np.concatenate([-intercept, intercept]) / 2
+            yield C, coef, intercept
 
-    def _line(self, x: Array, column: Array) -> tuple[Array, float]:
-        """Coefficients (D,) and intercept of one label's log-odds."""
-        if len(np.unique(column)) == 1:
-            return np.zeros(x.shape[1], x.dtype), CERTAIN if column[0] else -CERTAIN
-        model = self._model().fit(x, column)
-        return model.coef_[0], float(model.intercept_[0])
 
-    def _load(self, state: Mapping[str, Array]) -> None:
-        self.coef_, self.intercept_ = state["coef"], state["intercept"]
-        if len(self.coef_) != len(self.classes_):
-            raise ValueError(
-                f"{len(self.classes_)} classes have as many rows of coef, got {self.coef_.shape}"
-            )
-        self.n_features_in_ = self.coef_.shape[1]
-        self._dtype = self.coef_.dtype
-
-    def _probabilities(self, x: Array) -> Array:
-        logits = x @ self.coef_.T + self.intercept_
-        scores: Array = expit(logits) if self.multilabel_ else softmax(logits, axis=1)
-        return scores
+def _line(model: LogisticRegression, x: Array, column: Array) -> tuple[Array, Array]:
+    """Coefficients (K, D) and intercepts (K,); K is 1 of two classes."""
+    if len(np.unique(column)) == 1:
+        return np.zeros((1, x.shape[1]), x.dtype), np.array([CERTAIN if column[0] else -CERTAIN])
+    model.fit(x, column)
+    return model.coef_, model.intercept_

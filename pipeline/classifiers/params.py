@@ -193,16 +193,36 @@ class CentroidRun(DistanceRun):
 
 
 class LogisticRun(Run):
-    """scikit-learn's logistic regression."""
+    """scikit-learn's logistic regression: log-odds that are linear in the inputs."""
 
     estimator: ClassVar[str] = "pipeline.classifiers.logistic:LogisticClassifier"
 
     kind: Literal["logistic"]
-    C: PositiveFloat
-    """Inverse strength of the L2 penalty."""
+    C: PositiveFloat | Literal["auto"]
+    """Inverse strength of the L2 penalty; auto: of 1e-6 to 1e4, that with the least log loss of the
+    validation pictures."""
+
+
+class RidgeRun(Run):
+    """Least squares of the classes with an L2 penalty."""
+
+    estimator: ClassVar[str] = "pipeline.classifiers.ridge:RidgeClassifier"
+
+    kind: Literal["ridge"]
+    alpha: PositiveFloat | Literal["auto"]
+    """Strength of the L2 penalty; auto: of 1e8 to 1e-4, that with the least log loss of the
+    validation pictures."""
 
 
 ClassifierRun = Annotated[
-    SnnRun | AdamRun | BoostedRun | MlpRun | ConvnetRun | KnnRun | CentroidRun | LogisticRun,
+    SnnRun
+    | AdamRun
+    | BoostedRun
+    | MlpRun
+    | ConvnetRun
+    | KnnRun
+    | CentroidRun
+    | LogisticRun
+    | RidgeRun,
     Field(discriminator="kind"),
 ]

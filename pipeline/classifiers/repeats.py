@@ -13,6 +13,7 @@ from pipeline.classifiers.params import Run
 from pipeline.classifiers.runs import TrainedRun, mistakes_of, processes, train
 from pipeline.compute.parallel import forked_map
 from pipeline.core.console import progress
+from pipeline.measure.accuracy import Tried
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Trainings:
     def dropped(self) -> int:
         """How many members of ensembles were not kept, in all repeats."""
         return sum(len(getattr(repeat.estimator, "dropped_", ())) for repeat in self.repeats)
+
+    @property
+    def path(self) -> list[Tried]:
+        """The penalties that the first training tried; empty where none is to be chosen."""
+        return getattr(self.repeats[0].estimator, "path_", [])
 
 
 def train_all(name: str, params: Run, inputs: Inputs) -> Trainings:

@@ -38,6 +38,7 @@ def classifier(name: str, params: Run) -> str:
         per_epoch=trained.seconds_per_epoch,
         residual_norms=trained.residual_norms(),
         dropped=trained.dropped,
+        path=trained.path,
     )
     accuracy = read_predictions(predictions, split="validation").hits.mean()
     return (

@@ -1,4 +1,4 @@
-"""Accuracy, which is hit@1, the row of a training that holds it, and when a training diverged."""
+"""Accuracy, which is hit@1, the rows of trainings that hold it, and when a training diverged."""
 
 from __future__ import annotations
 
@@ -38,6 +38,20 @@ class Epoch:
     accuracy: float
     validation_accuracy: float | None  # None without validation data
     member: int = 1
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The strength of a penalty, and what it makes of the validation samples."""
+
+    value: float
+    accuracy: float  # hit@1
+    log_loss: float
+
+
+def best_tried(path: Sequence[Tried]) -> Tried:
+    """That with the least log loss, of equal ones the first."""
+    return min(path, key=lambda tried: tried.log_loss)
 
 
 def diverged(losses: Sequence[float]) -> bool:

@@ -29,6 +29,7 @@ SECTIONS = (
     "audit",
     "features",
     "training",
+    "penalties",
     "filters",
     "explanations",
     "sweeps",

@@ -19,6 +19,7 @@ from pipeline.classifiers.params import (
     KnnRun,
     LogisticRun,
     MlpRun,
+    RidgeRun,
     Run,
     SnnRun,
 )
@@ -77,6 +78,7 @@ OTHERS = {
     "knn": KnnRun(kind="knn", n_neighbors=3, distance="cosine", **COMMON),
     "nearest_centroid": CentroidRun(kind="nearest_centroid", distance="manhattan", **COMMON),
     "logistic": LogisticRun(kind="logistic", C=2.0, **COMMON),
+    "ridge": RidgeRun(kind="ridge", alpha="auto", **COMMON),
 }
 RUNS = NETWORKS | OTHERS
 SHAPE = (1, 3, 1)  # of the vectors below, taken for pictures

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.report import charts
-from pipeline.report.sections import classes, comparisons, runs, training
+from pipeline.report.sections import classes, comparisons, penalties, runs, training
 
 NAMES = [f"run {i}" for i in range(24)]
 # Machado, Oliveira and Fernandes (2009), of linear RGB, at full severity.
@@ -47,12 +47,14 @@ def figures():
     )
     norms = pd.DataFrame({"run": NAMES[7:], "member": 1, "norm": 1})
     draws = pd.DataFrame({"run": NAMES[:3], "split": "artist", "draw": 1, "accuracy": 1})
+    path = pd.DataFrame({"run": NAMES, "value": 1, "log_loss": 1, "accuracy": 1, "chosen": True})
     drawn = {
         "accuracy": runs.accuracy(scores, 0.3, NAMES),
         "seconds": runs.seconds([{"run": name} for name in NAMES], NAMES),
         "per class": classes.per_class(of_class.assign(support=1), NAMES),
         "curves": training.curves(history, NAMES, None),
         "residuals": training.residuals(norms, NAMES, None),
+        "penalties": penalties.chart(path, "C", NAMES),
         "comparisons": comparisons.chart(draws, NAMES),
     }
     return {name: chart.to_dict() for name, chart in drawn.items()}

@@ -22,12 +22,14 @@ from pipeline.artifacts.scores import (
     read_table,
     write_all_checksums,
 )
+from pipeline.artifacts.trainings import Training
 from pipeline.core.tables import write_csv
+from pipeline.measure.accuracy import Tried
 from pipeline.params import load_params
 from pipeline.report import charts, page
 from pipeline.report.distribution import commonest_class_accuracy, distribution, largest_classes
 from pipeline.report.experiment import Experiment
-from pipeline.report.sections import classes, confusion, explanations, mistakes, sweeps
+from pipeline.report.sections import classes, confusion, explanations, mistakes, penalties, sweeps
 from pipeline.report.sections.audit import stored
 from pipeline.report.sections.comparisons import comparison
 from pipeline.report.sections.data import choose_samples
@@ -74,6 +76,24 @@ def test_a_sweep_is_drawn_without_the_test():
     assert [y["field"] for y in drawn] == ["loss", "accuracy", "validation_accuracy", "seconds"]
     assert [y["scale"]["zero"] for y in drawn] == [False, False, False, True]
     assert panels[-1]["data"] == {"name": "seconds", "values": times}
+
+
+def test_the_penalty_with_the_least_log_loss_is_marked():
+    path = [Tried(0.1, 0.9, 0.5), Tried(1.0, 0.8, 0.4), Tried(10.0, 0.9, 0.6)]
+    made = {
+        run: Training(1, 1, 0.1, "d", [], 0, tried)
+        for run, tried in (("a", path), ("b", path[:1]), ("c", []))
+    }
+    assert penalties.chosen_of(made) == {"a": path[1], "b": path[0]}
+    table = penalties.paths(made, ["a", "b"])
+    assert list(table["run"]) == ["a"] * 3 + ["b"]
+    assert list(table["chosen"]) == [False, True, False, True]
+    drawn = penalties.chart(table, "C", ["a", "b", "c"]).to_dict()["hconcat"]
+    fields = [panel["layer"][0]["encoding"]["y"]["field"] for panel in drawn]
+    assert fields == ["log_loss", "accuracy"]
+    assert [panel["layer"][1]["transform"] for panel in drawn] == 2 * [
+        [{"filter": "datum['chosen']"}]
+    ]
 
 
 def test_classes_as_common_stand_in_the_same_order_everywhere():
