@@ -30,7 +30,7 @@ UNREAD = {
     "weights": {"models/pretrained": "packaged weights are asked for"},
     "cnn": {"models/pretrained": "no transfer is asked for"},
     "sweep": dict.fromkeys(("data/features", "data/pixels"), "the base's input is components"),
-    "comparison": dict.fromkeys(("data/features", "data/pixels"), "the input is components"),
+    "comparison": dict.fromkeys(("data/components", "data/pixels"), "the input is features"),
     "report": {"data/stacked": "mistakes are shown of the best run, which is no stack"},
 }
 # Outside deps and outs on purpose.
