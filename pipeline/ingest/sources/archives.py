@@ -36,8 +36,12 @@ from pipeline.ingest.sources.tree import UNREADABLE, FolderTree, Tree, shown, te
 MAX_ENTRIES = 1_000_000
 MAX_ENTRY = 2**30  # bytes, unpacked
 MAX_TOTAL = 256 * 2**30
+MAX_LETTERS, MAX_DEPTH = 4096, 64  # of a path: more than systems take, and than people make
+MAX_LETTERS_OF_FOLDERS = 100_000_000
 MAX_RATIO = 100  # of photographs about 1, of tables about 10
 MODEST = 64 * 2**20  # bytes: so much may come of any archive, whatever the ratio
+
+SHOWN = 100  # letters of a path
 
 COMPRESSED: dict[bytes, Callable[..., Any]] = {  # by how a file begins
     b"\x1f\x8b": gzip.open,
@@ -66,12 +70,10 @@ class ArchiveTree(Tree):
         self.path, self._opener = path, opener
         self._members: dict[str, Entry] = {}
         self._folders: dict[str, set[str]] = {".": set()}  # path -> names of the folders in it
+        self._letters = 0  # of the paths of all folders
         for entry in _within_limits(path, entries):
             parts = _parts(path, entry)
-            folders = parts if entry.kind == "folder" else parts[:-1]
-            for i, name in enumerate(folders):
-                self._folders["/".join(folders[:i]) or "."].add(name)
-                self._folders.setdefault("/".join(folders[: i + 1]), set())
+            self._add_folders(parts if entry.kind == "folder" else parts[:-1])
             if entry.kind == "file":
                 name = "/".join(parts)
                 if name in self._members:
@@ -81,6 +83,21 @@ class ArchiveTree(Tree):
                     )
                 self._members[name] = entry
         self._sorted = sorted(name.split("/") for name in self._members)
+
+    def _add_folders(self, folders: list[str]) -> None:
+        if "/".join(folders) in self._folders:
+            return
+        for i, name in enumerate(folders):
+            self._folders["/".join(folders[:i]) or "."].add(name)
+            folder = "/".join(folders[: i + 1])
+            if folder not in self._folders:
+                self._folders[folder] = set()
+                self._letters += len(folder)
+        if self._letters > MAX_LETTERS_OF_FOLDERS:
+            raise UserError(
+                f"{self.path} holds folders whose paths have more than {MAX_LETTERS_OF_FOLDERS} "
+                "letters together: divide it, or pack it again with shorter paths"
+            )
 
     def where(self, path: str) -> str:
         return str(self.path / path)
@@ -225,6 +242,11 @@ def _check_total(path: Path, total: int, limit: int) -> None:
 
 
 def _parts(path: Path, entry: Entry) -> list[str]:
+    if len(entry.name) > MAX_LETTERS or entry.name.count("/") > MAX_DEPTH:
+        raise UserError(
+            f"{path} holds {_shown(entry)}, a path of more than {MAX_LETTERS} letters or "
+            f"{MAX_DEPTH} folders: it is refused; pack the pictures again with shorter paths"
+        )
     parts = [part for part in entry.name.split("/") if part not in ("", ".")]
     absolute = entry.name.startswith("/") or PureWindowsPath(entry.name).is_absolute()
     if absolute or ".." in parts or (entry.kind == "file" and not parts):
@@ -241,7 +263,7 @@ def _parts(path: Path, entry: Entry) -> list[str]:
 
 
 def _shown(entry: Entry) -> str:
-    return repr(text(entry.name))
+    return repr(text(entry.name[:SHOWN]))
 
 
 def _plain(path: str) -> str:

@@ -189,6 +189,28 @@ def test_limits(pack, refused, monkeypatch, name):
         opened(root, name)
 
 
+@pytest.mark.parametrize("path", ["a/" * 30000 + "x.png", "a/" * 65 + "x.png", "a" * 4097])
+@pytest.mark.parametrize("name", ["x.zip", "x.tar"])
+def test_paths_that_are_too_long(pack, refused, name, path):
+    with refused(name, repr(path[:100]), "4096 letters or 64 folders", "shorter"):
+        opened(pack(name, {path: b"x"}), name)
+
+
+def test_paths_at_the_limits(pack):
+    paths = {"a/" * 64 + "x.png": b"x", "b" * 4096: b"y"}
+    assert opened(pack("x.zip", paths), "x.zip")[1] == paths
+
+
+def test_long_paths_of_many_folders(pack, refused, monkeypatch):
+    paths = {f"{number}/{'a/' * 9}x.png": b"x" for number in range(4)}
+    letters = sum(len(f"{number}{'/a' * depth}") for number in range(4) for depth in range(10))
+    monkeypatch.setattr(archives, "MAX_LETTERS_OF_FOLDERS", letters)
+    assert opened(pack("x.zip", paths), "x.zip")[1] == paths
+    monkeypatch.setattr(archives, "MAX_LETTERS_OF_FOLDERS", letters - 1)
+    with refused("x.zip", f"more than {letters - 1} letters"):
+        opened(pack("x.zip", paths), "x.zip")
+
+
 @pytest.mark.parametrize("name", ["x.zip", "x.tar.gz", "x.tar.bz2", "x.tar.xz"])
 def test_a_bomb(pack, refused, monkeypatch, name):
     root = pack(name, {f"{i}.png": bytes(100_000) for i in range(10)})
