@@ -237,7 +237,7 @@ class BoostedClassifier(NetworkClassifier):
         shrinkage: Factor = 0.5,
         tolerance: NotNegative = 1e-3,
         dropout: Share = 0.0,
-        init: Init = "normal",
+        init: Init = "he",
         learning_rate: PositiveFloat = 0.01,
         batch_size: PositiveInt = 32,
         epochs: PositiveInt = 30,

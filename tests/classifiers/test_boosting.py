@@ -393,7 +393,9 @@ def test_bagging_by_hand(tagged):
 SMALL = SETTINGS | {"hidden": (16,), "epochs": 20, "members": 2}
 
 
-@parametrize_with_checks([BoostedClassifier(**SMALL, rule=rule) for rule in RULES])
+@parametrize_with_checks(
+    [BoostedClassifier(), *(BoostedClassifier(**SMALL, rule=rule) for rule in RULES)]
+)
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)
 

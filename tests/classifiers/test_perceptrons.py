@@ -15,8 +15,7 @@ from pipeline.classifiers.network import Epoch
 from pipeline.classifiers.perceptrons import PerceptronClassifier
 from pipeline.nn.network import Network, perceptron
 
-# The defaults are made for thousands of samples with large features; scikit-learn's checks have
-# some tens with small ones, which weights of deviation 0.01 and 30 epochs would not reach.
+# For some tens of samples with small features, as those here and in scikit-learn's checks.
 SMALL = {"hidden": (16,), "init": "he", "learning_rate": 0.1, "epochs": 20}
 SMALL_ADAM = SMALL | {"learning_rate": 0.01}
 CONVNET = SMALL_ADAM | {"filters": (8, 8), "optimizer": "adam"}
@@ -38,7 +37,9 @@ CODE_PATHS = (
 )  # test_boosting.py has those of BoostedClassifier
 
 
-@parametrize_with_checks([ESTIMATORS[name] for name in CODE_PATHS])
+@parametrize_with_checks(
+    [PerceptronClassifier(), ConvNetClassifier(), *(ESTIMATORS[name] for name in CODE_PATHS)]
+)
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)
 
