@@ -23,7 +23,7 @@ OptimizerName = Literal["sgd", "adam"]
 ScheduleName = Literal["constant", "step", "exponential"]
 Pooling = Literal["max", "average"]
 RuleName = Literal["residual_average", "published", "newton", "bagging"]
-Distance = Literal["manhattan", "mse", "cosine", "ssim"]
+Distance = Literal["manhattan", "mse", "cosine", "csls", "ssim"]
 
 
 def check_parameters(estimator: Any) -> None:

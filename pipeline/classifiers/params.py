@@ -165,7 +165,8 @@ class DistanceRun(Run):
     """What runs that compare inputs have."""
 
     distance: Distance
-    """Between two inputs; `ssim` compares pictures."""
+    """Between two inputs; `csls` is `cosine` corrected for inputs that are near to many others,
+    `ssim` compares pictures."""
 
     @model_validator(mode="after")
     def _pictures(self) -> DistanceRun:

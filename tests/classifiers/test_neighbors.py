@@ -5,6 +5,7 @@ from scipy.special import expit, softmax
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
 from sklearn.metrics import pairwise_distances
+from sklearn.metrics.pairwise import cosine_similarity
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -85,6 +86,30 @@ def test_neighbors_by_ssim_are_the_most_similar(pictures, n_neighbors):
     np.testing.assert_allclose(found, shares, rtol=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 8, 700])
+def test_neighbors_by_csls_are_those_of_the_definition(count, rng):
+    X, y = rng.normal(size=(count, 5)) + 1, rng.integers(0, 3, count)
+    X_new = rng.normal(size=(40, 5)) + 1
+    cosines = cosine_similarity(X)
+    nearest = [np.sort(np.delete(row, i))[-10:] for i, row in enumerate(cosines)]
+    r = np.array([near.mean() if len(near) else 0 for near in nearest])
+    found = NeighborsClassifier(distance="csls").fit(X, y)
+    np.testing.assert_allclose(found.hubness_, r)
+    expected = y[(2 * cosine_similarity(X_new, X) - r).argmax(axis=1)]
+    np.testing.assert_array_equal(found.predict(X_new), expected)
+
+
+def test_csls_passes_over_a_hub():
+    """Twelve samples of class b around a hub of class a: it is near to all, each of them to it."""
+    angles = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    around = np.c_[np.cos(angles), np.sin(angles), np.ones(12)]
+    X, y = np.r_[[[0, 0, 1]], around], np.array(["a"] + 12 * ["b"])
+    X_new = around * [0.4, 0.4, 1]
+    for distance, expected in (("cosine", "a"), ("csls", "b")):
+        found = NeighborsClassifier(distance=distance).fit(X, y).predict(X_new)
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_centroids_equal_scikit_learn(pictures):
     (X, y), (X_new, _) = pictures
     theirs = NearestCentroid().fit(X, y)
@@ -98,12 +123,15 @@ def test_centroid_probabilities_are_the_softmax_of_negative_distances(pictures, 
     (X, y), (X_new, _) = pictures
 
     def distances(X):
+        if distance == "csls":
+            near = np.sort(cosine_similarity(means, data), axis=1)[:, -10:].mean(axis=1)
+            return 1 + near - 2 * cosine_similarity(X, means)
         if distance == "ssim":
             return 1 - structural_similarity(X, means, image_shape=SHAPE, data_range=np.ptp(data))
         return pairwise_distances(X, means, metric=METRICS[distance])
 
     data, means = X, np.stack([X[y == name].mean(axis=0) for name in "abc"])
-    unit = distances(X)[np.arange(90), np.searchsorted(["a", "b", "c"], y)].mean()
+    unit = abs(distances(X)[np.arange(90), np.searchsorted(["a", "b", "c"], y)]).mean()
     found = CentroidClassifier(distance=distance).fit(X, y).predict_proba(X_new)
     np.testing.assert_allclose(found, softmax(-distances(X_new) / unit, axis=1), rtol=1e-3)
 
@@ -169,7 +197,10 @@ def test_saved_and_loaded(estimator, targets, request, tmp_path):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"distance": "euclid"}, "distance should be 'manhattan', 'mse', 'cosine' or 'ssim', got"),
+        (
+            {"distance": "euclid"},
+            "distance should be 'manhattan', 'mse', 'cosine', 'csls' or 'ssim', got",
+        ),
         ({"n_neighbors": 91}, "n_neighbors must be at most n_samples = 90, got 91"),
         ({"n_neighbors": 0}, "n_neighbors should be greater than 0, got 0"),
         ({"distance": "ssim", "image_shape": (8, 8, 4)}, "192 features, got"),
