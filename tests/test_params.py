@@ -148,7 +148,7 @@ def written(tmp_path):
 def test_the_file_of_the_repository():
     params = load_params(PARAMS)
     assert params.pca.components == "auto"
-    kinds = ["snn", "boosted", "adam", "logistic"]
+    kinds = ["logistic", "snn", "boosted", "adam"]
     assert {name: run.kind for name, run in params.classifiers.items()} == {k: k for k in kinds}
     assert list(params.thresholds) == [*kinds, "small_cnn", "lenet", "stacked"]
     assert isinstance(params.ingest.source, GeneratedSource)

@@ -33,6 +33,7 @@ from pipeline.core.files import read_json, write_checked_json
 
 COMMON = {
     "input": "components",
+    "layers": "all",
     "normalize": "none",
     "folds": "none",
     "threshold": 0.5,

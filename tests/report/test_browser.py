@@ -139,7 +139,7 @@ def test_every_part_is_there(page_and_events):
     page, _ = page_and_events
     titles = page.locator("h2").all_inner_texts()
     assert titles == [
-        "Runs", "Data", "Audit", "Features", "Training", "First filters",
+        "Runs", "Data", "Audit", "Features", "Training", "Penalties", "First filters",
         "What the networks looked at", "Sweeps", "Classes", "Confusion", "Most confidently wrong",
         "How this was made",
     ]  # fmt: skip
@@ -240,7 +240,7 @@ def test_times_are_those_beside_the_page(opened, made_project_copy, tmp_path):
     shutil.copytree(reports / "times", tmp_path / "times")
     page, thrown = opened()
     cells = page.evaluate(TAKEN)
-    runs = ("snn", "boosted", "adam", "logistic", "small_cnn", "stacked")
+    runs = ("logistic", "snn", "boosted", "adam", "small_cnn", "stacked")
     assert list(cells) == [f"runs/{run} {what}" for run in runs for what in ("mean", "per_epoch")]
     assert all(re.fullmatch(r"\d+\.\d", cells[f"runs/{run} mean"]) for run in runs)
     assert [run for run in runs if cells[f"runs/{run} per_epoch"] == MISSING] == [
@@ -275,5 +275,5 @@ def test_without_times_the_page_is_whole(opened):
     assert set(page.evaluate(TAKEN).values()) == {MISSING}
     assert panels_of_seconds(page) == (0, False, False)
     assert page.locator("[data-spec=accuracy] svg.marks").count() == 1
-    assert page.locator("h2").count() == 12
+    assert page.locator("h2").count() == 13
     assert thrown == []
