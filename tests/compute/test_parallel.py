@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -95,6 +97,29 @@ def test_a_killed_process_is_an_error():
 
     with pytest.raises(MemoryError, match="killed"):
         list(forked_map(die, [0, 1], processes=2))
+
+
+WAITING = """
+import os, time
+from pipeline.compute.parallel import forked_map
+
+def work(seconds):
+    os.write(1, b"x")
+    time.sleep(seconds)
+
+list(forked_map(work, [0, 0, 60], processes=3))
+"""
+
+
+def test_processes_end_when_their_parent_is_killed():
+    """Those that wait for work and those at work; each holds standard output open."""
+    command = [sys.executable, "-c", WAITING]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert [parent.stdout.read(1) for _ in range(3)] == [b"x"] * 3
+        time.sleep(0.2)  # so that the first have nothing to do
+        parent.kill()
+        parent.communicate(timeout=5)
 
 
 @pytest.mark.slow(reason="waits for processes")

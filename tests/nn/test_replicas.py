@@ -1,6 +1,8 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -125,3 +127,27 @@ def test_a_killed_process(batch_norm, batch, rng):
         child.join()
         with pytest.raises(MemoryError, match="was killed while it trained"):
             replicas.gradients(*batch, LOSS)
+
+
+WAITING = """
+import os, time
+import numpy as np
+from pipeline.nn.losses import BinaryCrossEntropy
+from pipeline.nn.network import perceptron
+from pipeline.nn.replicas import Replicas
+
+net = perceptron((6, 5, 3), rng=np.random.default_rng(0), dtype=np.float64)
+with Replicas(net, 4) as replicas:
+    replicas.gradients(np.ones((8, 6)), np.ones((8, 3)), BinaryCrossEntropy())
+    os.write(1, b"x")
+    time.sleep(60)
+"""
+
+
+def test_replicas_end_when_their_parent_is_killed():
+    """Each holds standard output open."""
+    with subprocess.Popen([sys.executable, "-c", WAITING], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.read(1) == b"x"
+        parent.kill()
+        parent.communicate(timeout=5)
