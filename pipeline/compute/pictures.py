@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, _imaging
 
 from pipeline.compute.formats import foreign
 
 MAX_PIXELS = 178_000_000  # Pillow refuses twice Image.MAX_IMAGE_PIXELS, 178.9 million, of itself
 PHOTOMETRIC = 262  # the tag of a TIFF; 0: white is zero
+BYTES_PER_PIXEL, ALL_BYTES = 12, 2**31  # of what decoding takes, in all threads
+STRIP = 2**18  # pixels
+LARGE = 2**28  # bytes
 MAX_RATIO = 100  # of the sides: to scale a longer strip takes much memory, and shows nothing
 
 # Of Pillow's decoders those of pictures people keep; some others start programs (EPS) or fetch.
@@ -35,6 +39,42 @@ logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what is wrong with a pict
 
 class PictureError(Exception):
     """The bytes are no picture that can be used; the message is the reason, a few words."""
+
+
+def _trim() -> None:
+    """Give back what glibc keeps for each thread of the pictures before."""
+    with suppress(OSError, AttributeError):  # of another C library
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+class _Memory:
+    """Bytes that decoding takes in all threads together; who wants more than is left waits.
+
+    One picture is decoded whatever it takes, so that none waits for ever.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, count: int) -> Iterator[None]:
+        """Take `count` bytes for the block."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._taken or self._taken + count <= self._size)
+            self._taken += count
+        if count >= LARGE:
+            _trim()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= count
+                self._changed.notify_all()
+
+
+_memory = _Memory(ALL_BYTES)
 
 
 class _Quiet:
@@ -101,8 +141,9 @@ def decode_rgb(
     with _opened(data, max_pixels) as image:
         if at_least is not None:
             image.draft(None, (at_least, at_least))  # without effect on other formats
-        ImageOps.exif_transpose(image, in_place=True)
-        return _to_rgb(image)
+        with _memory.taken(_bytes(image)):
+            ImageOps.exif_transpose(image, in_place=True)
+            return _to_rgb(image)
 
 
 def examine(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int) -> Examined:
@@ -114,15 +155,14 @@ def examine(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int) -> Exam
     with _opened(data, max_pixels) as image:
         (width, height), mode = image.size, image.mode
         image.draft("L", (at_least, at_least))  # without effect on other formats
-        image.load()
-        exif = image.getexif()
-        unread_exif = bool(image.info.get("exif")) and not exif
-        if exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8):  # stored on its side
-            width, height = height, width
-        ImageOps.exif_transpose(image, in_place=True)
-        plain = image.mode == "L" and "transparency" not in image.info
-        grey = image if plain else _to_rgb(image).convert("L")
-        return Examined(grey, width, height, image.format or "", mode, unread_exif)
+        with _memory.taken(_bytes(image)):
+            image.load()
+            exif = image.getexif()
+            unread_exif = bool(image.info.get("exif")) and not exif
+            if exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8):  # stored on its side
+                width, height = height, width
+            ImageOps.exif_transpose(image, in_place=True)
+            return Examined(_to_grey(image), width, height, image.format or "", mode, unread_exif)
 
 
 @contextmanager
@@ -170,6 +210,22 @@ def is_plain_jpeg(data: bytes) -> bool:
         return False
 
 
+def _bytes(image: Image.Image) -> int:
+    """What decoding takes at most, about: as stored, as decoded and as converted."""
+    return image.width * image.height * BYTES_PER_PIXEL
+
+
+def _to_grey(image: Image.Image) -> Image.Image:
+    if image.mode == "L" and "transparency" not in image.info:
+        return image
+    return _reduced(image) if _is_deep(image) else _to_rgb(image).convert("L")
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether it has more than 8 bits per channel for Pillow."""
+    return image.mode.startswith("I") or image.mode == "F"
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
@@ -182,8 +238,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
                 return converted
         except (OSError, ImageCms.PyCMSError):
             pass  # a broken profile: convert as if there were none
-    if image.mode.startswith("I") or image.mode == "F":
-        return _reduced(image)
+    if _is_deep(image):
+        return _reduced(image).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
@@ -192,23 +248,36 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
-    """Integers of 16 or 32 bits and floats, which Pillow's own conversion clips at 255.
+    """Integers of 16 or 32 bits and floats, which Pillow's own conversion clips at 255, as grey.
 
     Integers from 0 to 65,535 are divided by 257, others and floats stretched from 0 to 255.
     """
-    values = np.asarray(image, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise PictureError("holds values that are no finite numbers")
-    if image.mode.startswith("I;16") and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0:
-        values = 65535 - values  # Pillow leaves it to us
-    low, high = values.min(), values.max()
+    low, high = np.inf, -np.inf
+    for _, values in _strips(image):
+        low, high = min(low, values.min()), max(high, values.max())
+        if not np.isfinite(values).all():
+            raise PictureError("holds values that are no finite numbers")
     if image.mode.startswith("I") and low >= 0 and high <= 65535:
         low, high = 0, 65535
-    scaled = (values - low) * (255 / ((high - low) or 1))
-    grey = np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
-    if (key := image.info.get("transparency")) is not None:
-        grey[values == key] = 255
-    return Image.fromarray(grey).convert("RGB")
+    grey = np.empty((image.height, image.width), np.uint8)
+    key = image.info.get("transparency")
+    for top, values in _strips(image):
+        part = grey[top : top + len(values)]
+        part[:] = np.rint(np.clip((values - low) * (255 / ((high - low) or 1)), 0, 255))
+        if key is not None:
+            part[values == key] = 255
+    return Image.fromarray(grey)
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """The first row and the values of as many rows as have some STRIP pixels."""
+    white_is_zero = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0
+    inverted = white_is_zero and image.mode.startswith("I;16")
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(image.height, top + rows))
+        values = np.asarray(image.crop(box), dtype=np.float64)
+        yield top, 65535 - values if inverted else values  # Pillow leaves it to us
 
 
 def _scale_key(image: Image.Image) -> None:

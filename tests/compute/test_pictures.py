@@ -2,8 +2,12 @@
 
 import contextlib
 import struct
+import subprocess
+import sys
+import time
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -11,7 +15,7 @@ import pytest
 from PIL import Image
 
 from pipeline.compute.parallel import ordered_map
-from pipeline.compute.pictures import PictureError, decode_rgb, examine
+from pipeline.compute.pictures import BYTES_PER_PIXEL, PictureError, _Memory, decode_rgb, examine
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -391,3 +395,43 @@ def test_what_is_wrong_is_raised_and_not_logged(encode, caplog):
     with pytest.raises(PictureError):
         decode_rgb(bytes(data))
     assert not caplog.records
+
+
+SIDE = 4000
+PEAK = """
+import resource, sys
+from pathlib import Path
+from pipeline.compute.pictures import decode_rgb, examine
+data = Path(sys.argv[1]).read_bytes()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+examine(data, at_least=64) if sys.argv[2] == "examine" else decode_rgb(data)
+print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+"""
+
+
+@pytest.mark.parametrize("mode", ["F", "I", "I;16", "RGBA", "P", "CMYK", "LA"])
+@pytest.mark.parametrize("how", ["examine", "decode_rgb"])
+def test_memory_of_a_large_picture(tmp_path, mode, how):
+    """No more than is reckoned with for those that are decoded at once."""
+    path = tmp_path / "x.tiff"
+    Image.new(mode, (SIDE, SIDE)).save(path, compression="tiff_adobe_deflate")
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, path, how], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) <= BYTES_PER_PIXEL * SIDE**2
+
+
+def test_threads_share_the_memory():
+    memory, taken, most = _Memory(10), [], []
+
+    def take(count):
+        with memory.taken(count):
+            taken.append(count)
+            most.append(sum(taken))
+            time.sleep(0.002)
+            taken.remove(count)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(take, [3, 4, 2, 30, 5, 10, 1, 11] * 5))
+    assert len(most) == 40
+    assert {total for total in most if total > 10} == {11, 30}  # each alone
