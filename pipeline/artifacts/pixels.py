@@ -26,10 +26,11 @@ def write_pixels(
     """N arrays (H, W, C), their shape (N, H, W, C) and how they were made; whole or not at all."""
     with replacing(folder) as temporary:
         temporary.mkdir()
-        array = np.lib.format.open_memmap(temporary / "pixels.npy", "w+", np.uint8, shape)
-        for row, picture in enumerate(pictures):
-            array[row] = picture
-        array.flush()
+        with (temporary / "pixels.npy").open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for picture in pictures:  # written, not mapped: on a full disk a map ends the process
+                file.write(picture.tobytes())
         stored = {**options, "array": file_checksum(temporary / "pixels.npy")}
         write_checked_json(temporary / "pixels.json", stored, indent=None)
 

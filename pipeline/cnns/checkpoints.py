@@ -15,6 +15,7 @@ from torch import Tensor
 from pipeline.core.checksums import checksum
 from pipeline.core.digests import json_digest
 from pipeline.core.files import replacing
+from pipeline.core.tensors import writing_tensors
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Checkpoint:
         contiguous = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
         metadata = {"digest": self.digest, "stored": json.dumps(stored)}
         metadata["checksum"] = _checksum(contiguous, metadata["stored"])
-        with replacing(self.path) as temporary:
+        with replacing(self.path) as temporary, writing_tensors():
             safetensors.torch.save_file(contiguous, temporary, metadata=metadata)
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:

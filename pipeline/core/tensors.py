@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +26,21 @@ def save_model(path: Path, tensors: Mapping[str, NDArray[Any]], **stored: Any) -
     with replacing(path) as temporary:
         # Of an array in another order safetensors would write the values in that order.
         ordered = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-        safetensors.numpy.save_file(ordered, temporary)
+        with writing_tensors():
+            safetensors.numpy.save_file(ordered, temporary)
         stored[TENSORS] = file_checksum(temporary)  # `path` may be another process's by now
     write_checked_json(path.with_suffix(".json"), stored)
+
+
+@contextmanager
+def writing_tensors() -> Iterator[None]:
+    """What the system refuses safetensors in this block, such as room, is an `OSError`."""
+    try:
+        yield
+    except SafetensorError as error:
+        if (found := re.search(r"os error (\d+)", str(error))) is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1]))) from None
 
 
 @contextmanager
