@@ -9,8 +9,10 @@ from PIL import Image
 from pipeline.compute.pictures import decode_rgb
 from pipeline.pixels.params import Colour
 
+Decoded = NDArray[np.uint8]
 
-def decode_pixels(data: bytes, *, size: int, colour: Colour) -> NDArray[np.uint8]:
+
+def decode_pixels(data: bytes, *, size: int, colour: Colour) -> Decoded:
     """An encoded picture -> (size, size, 3 or 1), proportions lost. Errors: `PictureError`."""
     image = decode_rgb(data).convert("RGB" if colour == "rgb" else "L")
     resized = image.resize((size, size), Image.Resampling.BILINEAR)

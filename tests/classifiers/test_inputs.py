@@ -25,6 +25,10 @@ def run(kind, **values):
     )  # fmt: skip
 
 
+def named(pixels):
+    return ((f"{i}", picture) for i, picture in enumerate(pixels))
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, picture):
     """data/images, components and features, whose vectors hold the picture's number."""
@@ -81,7 +85,7 @@ def test_some_layers(here, refused):
 @pytest.mark.parametrize("channels", [3, 1])
 def test_pixels(here, rng, channels):
     small = rng.integers(0, 256, (COUNT, 8, 8, channels), np.uint8)
-    write_pixels(small, small.shape, {"size": 8})
+    write_pixels(named(small), small.shape, {"size": 8}, made_by="hand")
     inputs = read_inputs(run("pixels"))
     assert inputs.image_shape == (8, 8, channels)
     np.testing.assert_allclose(inputs.vectors, small.reshape(COUNT, -1) / 255, atol=1e-6)
@@ -90,6 +94,6 @@ def test_pixels(here, rng, channels):
 def test_vectors_of_other_pictures(here, refused):
     with refused("pixels.json", "is missing"):
         read_inputs(run("pixels"))
-    write_pixels(np.zeros((5, 8, 8, 3), np.uint8), (5, 8, 8, 3), {})
+    write_pixels(named(np.zeros((5, 8, 8, 3), np.uint8)), (5, 8, 8, 3), {}, made_by="hand")
     with refused("hold other pictures", "dvc repro"):
         read_inputs(run("pixels"))
