@@ -56,12 +56,11 @@ def reference(x: Array, y: NDArray[np.int64], parts: dict[str, NDArray[np.bool_]
 
 
 class Pictures:
-    """All layers of every picture, with labels and artists."""
+    """Vectors (N, D) of layers of `widths` of every picture, with labels and artists."""
 
-    def __init__(self) -> None:
-        pictures, store = Shards(images.PATH), VectorStore.open(VECTORS)
-        blocks = [store.read(shard_ids(path)) for path in pictures.paths]
-        self.vectors, self.widths = np.concatenate(blocks), store.widths
+    def __init__(self, vectors: NDArray[np.float16], widths: dict[str, int]) -> None:
+        pictures = Shards(images.PATH)
+        self.vectors, self.widths = vectors, widths
         table, self.classes, _ = labelled(pictures, beside=VECTORS, count=len(self.vectors))
         names = table["labels"].to_pylist()
         self.labels = [tuple(row) for row in names]
@@ -109,7 +108,9 @@ def main() -> None:
         if run.input != "pixels" and (not options.runs or name in options.runs)
     }
     shares = {"validation": params.ingest.split.validation, "test": params.ingest.split.test}
-    pictures = Pictures()
+    store = VectorStore.open(VECTORS)
+    blocks = [store.read(shard_ids(path)) for path in Shards(images.PATH).paths]
+    pictures = Pictures(np.concatenate(blocks), store.widths)
     y = pictures.targets.argmax(1)
     print(f"{described('scikit-learn')}\n")
     for way in ("picture", "artist"):
