@@ -158,7 +158,7 @@ def halves(name, trunk, source):
 }
 AFTER = {
     "pipeline/ingest/sources/params.py": {"    GeneratedSource\n": "    | StripesSource\n"},
-    "pipeline/classifiers/params.py": {"    SnnRun | ": "PriorRun | "},
+    "pipeline/classifiers/params.py": {"    SnnRun\n": "    | PriorRun\n"},
     "pipeline/cnns/schedules.py": {"    ConstantSchedule | ": "LinearSchedule | "},
     "pipeline/ingest/findings.py": {"    rejected,\n": "    small_sets,\n"},
     "pipeline/cnns/augmentation.py": {'    "flip": flip,\n': '    "darken": darken,\n'},
