@@ -16,12 +16,13 @@ from project import ROOT, stages_run
 from ruamel.yaml import YAML
 
 from pipeline.artifacts.predictions import read_predictions
+from pipeline.core.tables import read_csv
 
-CLASSIFIERS = ["snn", "boosted", "adam", "logistic"]
+CLASSIFIERS = ["logistic", "snn", "boosted", "adam"]
 CNNS = ["small_cnn", "lenet"]
 RUNS = [*CLASSIFIERS, *CNNS, "stacked"]
 STAGES = [
-    "ingest", "weights", "features", "pca", "pixels", *(f"classifier@{n}" for n in CLASSIFIERS),
+    "ingest", "weights", "features", "layers", "pca", "pixels", *(f"classifier@{n}" for n in CLASSIFIERS),
     *(f"cnn@{n}" for n in CNNS), "stack@stacked", "sweep@learning_rate",
     "comparison@logistic", "evaluate", "report",
 ]  # fmt: skip
@@ -122,11 +123,11 @@ def test_an_added_entry_runs_alone_and_a_removed_one_leaves_the_results(project)
 
     project.set(**{"classifiers.boosted": None})
     output = project.run("dvc", "repro", status=255)
-    assert "stacks.stacked.runs names 'boosted': classifiers has snn, adam, logistic" in output
+    assert "stacks.stacked.runs names 'boosted': classifiers has logistic, snn, adam" in output
     project.set(**{"stacks.stacked.runs": ["snn", "adam"]})
     assert stages_run(project.run("dvc", "repro")) == last
     metrics = json.loads((project.folder / "reports/metrics.json").read_text())
-    assert list(metrics) == ["snn", "adam", "logistic", "wide", *CNNS, "stacked"]
+    assert list(metrics) == ["logistic", "snn", "adam", "wide", *CNNS, "stacked"]
     assert "boosted" not in (project.folder / "reports/per_class.csv").read_text()
 
 
@@ -149,7 +150,9 @@ def test_no_pca_and_another_split_run_through(project):
     table = pq.read_table(project.folder / "data/images", columns=["artist", "split"]).to_pandas()
     assert table.groupby("artist")["split"].nunique().max() == 1
     components = pq.read_schema(project.folder / "data/components/part-00000.parquet")
-    assert components.field("components").type.list_size == 1280
+    layers = read_csv(project.folder / "reports/layers.csv")
+    width = layers["width"][layers["chosen"]].sum()
+    assert components.field("components").type.list_size == width < layers["width"].sum()
     page = (project.folder / "reports/index.html").read_text("utf-8")
     assert "without a PCA" in page
     assert "split is by artist" in page
@@ -161,7 +164,8 @@ def test_untrained_resnet50_runs_offline_and_the_page_says_so(project):
         "dvc", "exp", "run", "-S", "features.backbone=resnet50", "-S", "features.weights=random",
         "-S", "features.layers=last", "-S", "features.pool=spatial",
     )  # fmt: skip
-    assert "features: 144 x 100352 spatial" in output
+    assert "features: 144 x 100352 of 1 layer, spatial" in output
+    assert "layers: last; 100352 of 100352 features" in output
     assert stages_run(output)[-1] == "report"
     page = (project.folder / "reports/index.html").read_text("utf-8")
     assert "The features are untrained." in page
@@ -189,7 +193,7 @@ def test_few_pictures_run_through_and_the_page_says_what_was_not_possible(projec
     assert "5 folds" in output
     page = (project.folder / "reports/index.html").read_text("utf-8")
     assert re.search(
-        r"logistic never held out \d+ pictures, of classes with fewer than folds", page
+        r"logistic, snn, boosted, adam never held out \d+ pictures, of classes with fewer than folds", page
     )
 
 
