@@ -89,6 +89,9 @@ def test_every_chart_is_drawn(page_and_events):
         "setTimeout('ran = true')",  # which compiles text as eval does
         "document.body.insertAdjacentHTML('beforeend', '<img src=y onerror=\"ran = true\">')",
         "document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\" class=styled>')",
+        "document.head.insertAdjacentHTML('beforeend', '<base href=\"https://example.org/\">')",
+        "document.body.insertAdjacentHTML('beforeend', '<form id=f action=\"planted.js\"></form>');"
+        " document.getElementById('f').submit()",
     ],
 )
 def test_nothing_runs_that_was_not_written_with_the_page(opened, tmp_path, attempt):
