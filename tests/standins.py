@@ -87,48 +87,27 @@ def wikiart_styles(folder: Path) -> None:
             _jpeg(folder / style / name, 100 * shade + number, shade=shade)
 
 
-def _mnist(folder: Path, kind: str) -> None:
+def mnist(folder: Path) -> None:
     """idx files as torchvision stores them unpacked: big-endian heads, then bytes."""
-    raw = folder / kind / "raw"
+    raw = folder / "MNIST/raw"
     raw.mkdir(parents=True)
     for part, each in (("train", 6), ("t10k", 2)):
         labels = np.arange(10 * each, dtype=np.uint8) % 10
         pictures = np.stack([noise(i, 28, 28, 1, shade=i % 10) for i in range(len(labels))])
-        for name, kind_of, array in (("labels", 1, labels), ("images", 3, pictures[..., 0])):
-            head = bytes([0, 0, 8, kind_of]) + np.array(array.shape, ">u4").tobytes()
-            (raw / f"{part}-{name}-idx{kind_of}-ubyte").write_bytes(head + array.tobytes())
-
-
-def mnist(folder: Path) -> None:
-    _mnist(folder, "MNIST")
-
-
-def kmnist(folder: Path) -> None:
-    _mnist(folder, "KMNIST")
-
-
-def _cifar(
-    top: Path, parts: dict[str, int], key: str, meta: dict[str, list[str]], name: str
-) -> None:
-    """Pickles as CIFAR's authors made them; parts: name -> pictures of each class."""
-    top.mkdir(parents=True)
-    (classes,) = meta.values()
-    for offset, (part, each) in enumerate(parts.items()):
-        labels = [i % len(classes) for i in range(each * len(classes))]
-        pictures = [noise(1000 * offset + i, 32, 32, 3, shade=n) for i, n in enumerate(labels)]
-        data = np.stack(pictures).transpose(0, 3, 1, 2).reshape(len(labels), -1)
-        (top / part).write_bytes(pickle.dumps({"data": data, key: labels}))
-    (top / name).write_bytes(pickle.dumps(meta))
+        for name, kind, array in (("labels", 1, labels), ("images", 3, pictures[..., 0])):
+            head = bytes([0, 0, 8, kind]) + np.array(array.shape, ">u4").tobytes()
+            (raw / f"{part}-{name}-idx{kind}-ubyte").write_bytes(head + array.tobytes())
 
 
 def cifar10(folder: Path) -> None:
+    """Pickles as CIFAR's authors made them."""
     names = ["airplane", "automobile", "bird", "cat", "deer"]
     names += ["dog", "frog", "horse", "ship", "truck"]
-    parts: dict[str, int] = {f"data_batch_{i}": 1 for i in range(1, 6)} | {"test_batch": 1}
-    _cifar(folder / "cifar-10-batches-py", parts, "labels", {"label_names": names}, "batches.meta")
-
-
-def cifar100(folder: Path) -> None:
-    names = [f"kind {i:02}" for i in range(100)]
-    parts = {"train": 3, "test": 1}
-    _cifar(folder / "cifar-100-python", parts, "fine_labels", {"fine_label_names": names}, "meta")
+    top = folder / "cifar-10-batches-py"
+    top.mkdir(parents=True)
+    for number, part in enumerate([*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]):
+        labels = list(range(len(names)))
+        pictures = [noise(1000 * number + i, 32, 32, 3, shade=i) for i in labels]
+        data = np.stack(pictures).transpose(0, 3, 1, 2).reshape(len(labels), -1)
+        (top / part).write_bytes(pickle.dumps({"data": data, "labels": labels}))
+    (top / "batches.meta").write_bytes(pickle.dumps({"label_names": names}))

@@ -20,9 +20,7 @@ from pipeline.presets.use import use
 STANDINS = {
     "art-genres": standins.art_genres,
     "mnist": standins.mnist,
-    "kmnist": standins.kmnist,
     "cifar10": standins.cifar10,
-    "cifar100": standins.cifar100,
     "prado": standins.prado,
     "cifar10-scratch": standins.cifar10,
     "wikiart-styles": standins.wikiart_styles,
@@ -210,6 +208,16 @@ def test_get_of_the_art_genres_counts_folders_and_the_table(folder, refused):
 
 
 # ---------------------------------------------------------------- end to end
+
+
+@pytest.mark.parametrize(("name", "of"), [("kmnist", "mnist"), ("cifar100", "cifar10")])
+def test_what_is_not_run_is_another_preset_on_other_pictures(name, of):
+    found, expected = read(name), read(of)
+    for params in (found, expected):
+        del params["ingest"]["input"], params["ingest"]["source"]["dataset"]
+    runs = found.pop("cnns")
+    assert runs.items() <= expected.pop("cnns").items()
+    assert found == expected
 
 
 @pytest.mark.parametrize("name", STANDINS)
