@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -38,16 +37,15 @@ from pipeline.compute.parallel import ordered_map
 from pipeline.compute.pictures import PictureError
 from pipeline.core.console import counted, on_one_line, takes_all_letters
 from pipeline.core.errors import UserError
-from pipeline.core.files import replacing, visible_files
+from pipeline.core.files import replacing
 from pipeline.features.extraction import Execution, Extractor
-from pipeline.ingest.sources.tree import text
+from pipeline.ingest.sources.tree import FolderTree, UnreadableError, text
 from pipeline.layers.together import Together
 from pipeline.pca.files import Projection, load_pca
 from pipeline.pixels.decoding import decode_pixels
 from pipeline.stacks.stacking import Stack
 
 BATCH = 32  # pictures that are read at a time
-MAX_BYTES = 2**30  # of a file, as of one in an archive
 PER_GROUP = 1024  # pictures in a row group of --output
 ALL = slice(None)  # columns
 SHOWN = 3  # classes per picture in the table
@@ -187,12 +185,10 @@ class Predictor:
 
     def _read(self, path: Path) -> dict[str, NDArray[np.uint8]] | str:
         try:
-            data = read_file(path)
+            data = FolderTree(path.parent).read(path.name)
             return {kind: source.prepare(data) for kind, source in self.sources.items()}
-        except PictureError as error:
+        except (UnreadableError, PictureError) as error:
             return str(error)
-        except OSError as error:
-            return error.strerror or type(error).__name__
 
     def _scores(self, prepared: list[dict[str, NDArray[np.uint8]]]) -> NDArray[np.float32]:
         vectors = {
@@ -201,17 +197,6 @@ class Predictor:
         }
         scores = [run.scores(vectors[kind][:, seen]) for kind, seen, run in self.members]
         return self.stack.scores(scores) if self.stack else scores[0]
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a file. Errors: `OSError`; `PictureError` for what is none or too large."""
-    facts = path.stat()
-    if not stat.S_ISREG(facts.st_mode):
-        raise PictureError("is a pipe, a device or the like, not a file")
-    if facts.st_size > MAX_BYTES:
-        raise PictureError(f"has {facts.st_size} bytes, more than {MAX_BYTES}")
-    with path.open("rb") as file:
-        return file.read(facts.st_size)
 
 
 def local(given: str) -> Path:
@@ -234,10 +219,10 @@ def best(metrics: Path) -> str:
 
 
 def find_files(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files named and those below the folders named, hidden ones left out."""
+    """The files named and those below the folders named, but for what is hidden or left behind."""
     for path in paths:
         if path.is_dir():
-            yield from visible_files(path)
+            yield from (path / name for name in FolderTree(path).files("."))
         elif path.exists():
             yield path
         else:
