@@ -43,8 +43,6 @@ def replacing(path: Path) -> Iterator[Path]:
         else:
             temporary.replace(path)
     finally:
-        if old.exists() and not path.exists():
-            old.rename(path)
         _remove(old)
         _remove(temporary)
 
@@ -54,17 +52,23 @@ def _own_name(path: Path, ending: str) -> Path:
 
 
 def _replace_folder(temporary: Path, path: Path, old: Path) -> None:
-    while True:
-        with suppress(FileNotFoundError):
-            path.rename(old)
-        try:
-            temporary.rename(path)
-        except OSError as error:  # another process has put its own there in between
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-            _remove(old)
-        else:
-            return
+    """`temporary` becomes `path`; on any error what was there stays, or what another has put."""
+    done = False
+    try:
+        while not done:
+            with suppress(FileNotFoundError):
+                path.rename(old)
+            try:
+                temporary.rename(path)
+                done = True
+            except OSError as error:  # another process has put its own there in between
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                _remove(old)
+    finally:
+        if not done:
+            with suppress(OSError):
+                old.rename(path)
 
 
 def in_writing(path: Path) -> bool:
