@@ -1,11 +1,11 @@
 """Feature extraction against a plain timm and torchvision loop, alternately.
 
-    python benchmarks/extraction.py [--pictures FOLDER] [--count 500] [--repeats 3] [--compile true]
+    python benchmarks/extraction.py [--pictures FOLDER] [--count 500] [--repeats 3] [--engine auto]
 
-Every run is a process of its own. Rates leave out its start-up: imports, weights, calibration,
-compiling. Both read the same JPEG shards and write the same Parquet. Without a folder of pictures
-they are painted. Further tables: the features against float32 eager ones from timm's own
-preprocessing, memory when the pictures double, and ten pictures added.
+Every run is a process of its own. Rates leave out its start-up: imports, weights, and the choice of
+an engine, whose seconds stand beside them. Both read the same JPEG shards and write the same
+Parquet. Without a folder of pictures they are painted. Further tables: the features against float32
+eager ones from timm's own preprocessing, memory when the pictures double, and ten pictures added.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from pipeline.backbones.weights import make_backbone
 from pipeline.compute.distributed import World
 from pipeline.core.parquet import Shards, read_rows, shard_ids, write_shards
 from pipeline.features.extraction import Execution, Extractor
-from pipeline.features.missing import extract, plan
+from pipeline.features.missing import Plan, expect, extract, plan
 
 CASES = {"resnet50": ("random", "spatial"), "tf_efficientnet_lite0": ("packaged", "head")}
 BATCH = 32  # of the plain loop
@@ -94,30 +94,37 @@ def plain(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
 
 def ours(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """The stage's own way."""
-    extractor = make_extractor(folder, options)
+    extractor, work, chosen = prepared(folder, "ours", options)
     store = VectorStore.of(extractor.provenance, folder / "ours")
-    work = plan(Shards(folder / "images"), store, World())
-    extractor.expect(work.new)
     start = time.perf_counter()
     extract(work, store, extractor, what="features")
     seconds = time.perf_counter() - start
-    return {"rate": work.new / seconds, "new": work.new, "seconds": seconds, "mode": extractor.mode}
+    return {
+        "rate": work.new / seconds, "new": work.new, "seconds": seconds, "mode": extractor.mode,
+        "chosen": chosen,
+    }  # fmt: skip
 
 
 def bare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """The forward pass alone, of pictures that lie in memory, in the same mode and threads."""
-    extractor = make_extractor(folder, options)
-    extractor.expect(options.count)
+    extractor, _, _ = prepared(folder, "bare", options)
     return {"rate": extractor.forward_rate(batches=10)}
 
 
-def make_extractor(folder: Path, options: argparse.Namespace) -> Extractor:
+def prepared(folder: Path, name: str, options: argparse.Namespace) -> tuple[Extractor, Plan, float]:
+    """The extractor with its engine, what it has to do, and the seconds that choosing took."""
     backbone, pool = load(folder)
-    chosen = {"auto": "auto", "true": True, "false": False}[options.compile]
-    execution = Execution(threads=options.threads, compile=chosen)
-    return Extractor(
-        backbone, layers="last", pool=pool, precision=options.precision, execution=execution
-    )
+    found = VectorStore.found({}, folder / name)
+    extractor = Extractor(
+        backbone, layers="last", pool=pool,
+        precision=found.provenance["precision"] if found else options.precision,
+        execution=Execution(threads=options.threads, engine=options.engine),
+    )  # fmt: skip
+    pictures = Shards(folder / "images")
+    work = plan(pictures, VectorStore.of(extractor.provenance, folder / name), World())
+    start = time.perf_counter()
+    expect(work, extractor, pictures, alone=True)
+    return extractor, work, time.perf_counter() - start
 
 
 ROLES = {"plain": plain, "ours": ours, "bare": bare}
@@ -125,7 +132,7 @@ ROLES = {"plain": plain, "ours": ours, "bare": bare}
 
 def run(role: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """A role in a process of its own, with its peak memory."""
-    passed = [f"--{k}={getattr(options, k)}" for k in ("threads", "compile", "precision", "count")]
+    passed = [f"--{k}={getattr(options, k)}" for k in ("threads", "engine", "precision", "count")]
     command = [sys.executable, __file__, "--role", role, str(folder), *passed]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -189,20 +196,23 @@ def spread(values: list[float], form: str = ".1f") -> str:
 
 def compare(folder: Path, options: argparse.Namespace) -> str:
     rates: dict[str, list[float]] = {role: [] for role in ROLES}
+    chosen: list[float] = []
     mode = ""
     for _ in range(options.repeats):
         for role in ROLES:
             fresh(folder, role)
             result = run(role, folder, options)
             rates[role].append(result["rate"])
-            mode = result.get("mode", mode)
+            if role == "ours":
+                mode = result["mode"]
+                chosen.append(result["chosen"])
     middle = {role: statistics.median(values) for role, values in rates.items()}
     similar = cosines(folder)
     return (
         f"| {folder.name}, {CASES[folder.name][1]}, {mode} | {spread(rates['plain'])} | "
         f"{spread(rates['ours'])} | "
         f"**{middle['ours'] / middle['plain']:.2f}** | {spread(rates['bare'])} | "
-        f"**{middle['ours'] / middle['bare']:.2f}** | {similar.min():.5f} |"
+        f"**{middle['ours'] / middle['bare']:.2f}** | {spread(chosen)} | {similar.min():.5f} |"
     )
 
 
@@ -238,7 +248,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--compile", choices=["auto", "true", "false"], default="true")
+    parser.add_argument("--engine", default="auto")
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--role", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -260,7 +270,7 @@ def main() -> None:
             shutil.rmtree(folder)
     print(f"{described()}; {options.threads} threads; {options.count} JPEGs of 224 px\n")
     print("| features | plain loop, pictures/s | ours | ratio | bare forward | ours of it | "
-          "least cosine |\n|---|---|---|---|---|---|---|", *speeds, sep="\n")  # fmt: skip
+          f"choice, s | least cosine |\n{'|---' * 8}|", *speeds, sep="\n")  # fmt: skip
     print("\n| peak MB | once | twice the pictures | |\n|---|---|---|---|", *peaks, sep="\n")
     print("\n| ten added | all | ten more | ratio |\n|---|---|---|---|", *additions, sep="\n")
 

@@ -30,9 +30,11 @@ from pipeline.compute.parallel import ordered_map
 from pipeline.core.parquet import Shards, shard_ids
 from pipeline.features.extraction import Execution, Extractor
 from pipeline.features.missing import extract, plan
+from pipeline.features.params import EngineName
 from pipeline.pca.streaming import StreamingPCA
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+ENGINES: tuple[EngineName, ...] = ("torch", "compiled")
 DISTINCT = 500  # pictures painted; the shards repeat them
 
 
@@ -42,9 +44,9 @@ def correctness(backbone: Backbone, pictures: list[bytes]) -> Iterator[str]:
                                  execution=Execution(device="cpu")), pictures)  # fmt: skip
     decoders = ("cpu", "cuda") if DEVICE == "cuda" else ("cpu",)
     for precision in ("float32", "bfloat16"):
-        for compiled in (False, True):
+        for engine in ENGINES:
             for decoder in decoders:
-                execution = Execution(device=DEVICE, decoder=decoder, compile=compiled)
+                execution = Execution(device=DEVICE, decoder=decoder, engine=engine)
                 extractor = Extractor(
                     backbone,
                     layers="last",
@@ -52,7 +54,7 @@ def correctness(backbone: Backbone, pictures: list[bytes]) -> Iterator[str]:
                     precision=precision,
                     execution=execution,
                 )
-                extractor.expect(len(pictures))
+                extractor.expect(len(pictures), pictures)
                 found = vectors(extractor, pictures)
                 cosine = (found * expected).sum(1) / (
                     np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
@@ -64,12 +66,18 @@ def vectors(extractor: Extractor, pictures: Iterable[bytes]) -> np.ndarray:
     return np.concatenate(list(extractor.vectors(pictures))).astype(np.float64)
 
 
-def forward_rates(backbone: Backbone) -> Iterator[str]:
+def forward_rates(backbone: Backbone, pictures: list[bytes]) -> Iterator[str]:
     for size in (64, 128, 256, 512) if DEVICE == "cuda" else (8, 16):
-        for compiled in (False, True):
-            execution = Execution(device=DEVICE, batch_size=size, compile=compiled)
-            extractor = Extractor(backbone, layers="last", pool="spatial", execution=execution)
-            extractor.expect(size)
+        for engine in ENGINES:
+            execution = Execution(device=DEVICE, batch_size=size, engine=engine)
+            extractor = Extractor(
+                backbone,
+                layers="last",
+                pool="spatial",
+                precision="bfloat16",
+                execution=execution,
+            )
+            extractor.expect(size, pictures)
             rates = sorted(extractor.forward_rate(batches=20) for _ in range(3))
             low, middle, high = rates
             yield f"| {extractor.mode} | {size} | {middle:.0f} ({low:.0f} to {high:.0f}) |"
@@ -83,9 +91,9 @@ def end_to_end(
     images = Shards(folder / "images")
     for pool in ("spatial", "head"):
         for decoder in ("cpu", "cuda") if DEVICE == "cuda" else ("cpu",):
-            execution = Execution(device=DEVICE, decoder=decoder, compile=DEVICE == "cuda")
+            execution = Execution(device=DEVICE, decoder=decoder)
             extractor = Extractor(backbone, layers="last", pool=pool, execution=execution)
-            extractor.expect(count)
+            extractor.expect(count, pictures)
             store = VectorStore.of(extractor.provenance, folder / pool)
             work = plan(images, store, World())
             start = time.perf_counter()
@@ -163,7 +171,7 @@ def main() -> None:
         for head, lines in (
             ("mode | decoder | least cosine to float32 on the CPU",
              correctness(backbone, pictures[:128])),
-            ("mode | batch | forward, pictures/s", forward_rates(backbone)),
+            ("mode | batch | forward, pictures/s", forward_rates(backbone, pictures)),
             ("pool | decoder | end to end | decoding by Pillow | forward | writing",
              end_to_end(backbone, folder, pictures, options.count)),
             ("PCA | one reading, s | fit, s | passes | of the reading | captured",

@@ -60,6 +60,7 @@ def main() -> None:
     for layers, pool, size in SETTINGS:
         backbone = Backbone.load(models.backbone_path()).at(size)
         extractor = Extractor(backbone, layers=layers, pool=pool)
+        extractor.expect(len(encoded), encoded)
         start = time.perf_counter()
         vectors = np.concatenate(list(extractor.vectors(encoded)))
         rate = len(encoded) / (time.perf_counter() - start)

@@ -28,7 +28,7 @@ FOLDERS = {  # of the stages that are not called as their folder
 UNLISTED = {  # keys that a stage is handed though its results do not follow from them
     "features": {
         *(f"features.{key}" for key in ("backbone", "weights", "seed")),  # which weights depends on
-        *(f"features.{key}" for key in ("compile", "batch_size", "device")),  # how fast it is
+        *(f"features.{key}" for key in ("engine", "batch_size", "device")),  # how fast it is
     },
     "comparison": {"ingest.split.by", "ingest.split.seed"},  # of which it has its own
 }

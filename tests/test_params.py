@@ -114,7 +114,7 @@ features:
   scaled_decoding: false
   precision: auto
   decoder: cpu
-  compile: auto
+  engine: auto
   batch_size: 32
   device: auto
 {PCA}pixels:

@@ -54,13 +54,13 @@ class VectorStore:
         return cls(folder, Shards(folder).schema)
 
     @classmethod
-    def found(cls, provenance: dict[str, Any], folder: Path) -> VectorStore | None:
-        """The store of vectors of this provenance, if one is there and says their widths."""
-        wanted = _provenance(with_metadata(pa.schema([]), **provenance))
+    def found(cls, wanted: dict[str, Any], folder: Path) -> VectorStore | None:
+        """The store of vectors with all of `wanted` in their provenance, if some are there."""
+        wanted = _provenance(with_metadata(pa.schema([]), **wanted))
         for path in sorted(folder.glob("part-*.parquet")):
             with suppress(OSError, ValueError, KeyError):
                 stored = _provenance(read_schema(path))
-                if {key: value for key, value in stored.items() if key != "widths"} == wanted:
+                if stored.items() >= wanted.items():
                     return cls.of(stored, folder)
         return None
 

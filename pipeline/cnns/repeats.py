@@ -61,7 +61,7 @@ def train_one(
         multilabel=inputs.multilabel,
         seed=seed,
         device=device,
-        dtype=choose_precision(params.precision, device, training=True),
+        dtype=choose_precision(params.precision, device, matrix_unit=True),
         world=world,
     )
     digest = training_digest(

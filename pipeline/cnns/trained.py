@@ -38,7 +38,7 @@ class TrainedNetwork:
         device = torch.device("cpu")
         return probabilities(
             self.network, pixels, multilabel=self.multilabel, device=device,
-            dtype=choose_precision(self.run.precision, device, training=True),
+            dtype=choose_precision(self.run.precision, device, matrix_unit=True),
         )  # fmt: skip
 
     def save(self, path: Path, **provenance: Any) -> None:

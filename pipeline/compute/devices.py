@@ -23,11 +23,12 @@ def choose_device(name: str, *, local_rank: int = 0) -> torch.device:
 
 
 def choose_precision(
-    name: Precision, device: torch.device, *, training: bool = False
+    name: Precision, device: torch.device, *, matrix_unit: bool = False
 ) -> torch.dtype:
     """The dtype of this name; auto is bfloat16 where the hardware multiplies it.
 
-    On a CPU with bfloat16 instructions but no matrix unit (AMX), training is faster in float32.
+    matrix_unit: on a CPU only where it has one (AMX): with instructions alone, training is faster
+    in float32, and some networks are.
     """
     if name == "auto":
         matrices = torch.cpu._is_amx_tile_supported()
@@ -35,7 +36,7 @@ def choose_precision(
             torch.cuda.get_device_capability(device) >= (8, 0)
             if device.type == "cuda"
             else torch.ops.mkldnn._is_mkldnn_bf16_supported()
-            and (matrices or (torch.cpu._is_avx512_bf16_supported() and not training))
+            and (matrices or (torch.cpu._is_avx512_bf16_supported() and not matrix_unit))
         )
         name = "bfloat16" if fast else "float32"
     dtype: torch.dtype = getattr(torch, name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,19 +15,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline.backbones.backbone import Backbone
-from pipeline.compute.devices import choose_device, choose_precision
+from pipeline.compute.devices import choose_device
 from pipeline.compute.parallel import cores, ordered_map
 from pipeline.core.errors import UserError
 from pipeline.core.schema import Auto, Precision
-from pipeline.features.inference import Inference
-from pipeline.features.params import Decoder, Layers, Pool, Resize
+from pipeline.features.engines import Choice, Work
+from pipeline.features.inference import Engine, Torch, dtype_name, padded, rate, workers
+from pipeline.features.network import Network
+from pipeline.features.params import Decoder, EngineName, Layers, Pool, Resize
 from pipeline.features.preparation import Preparation
 from pipeline.features.provenance import provenance
 
 T = TypeVar("T")
 
 FLOAT16_MAX = float(np.finfo(np.float16).max)
-CPU_BATCH, CUDA_BATCH = 16, 256  # pictures per forward pass, of one thread and of a GPU
+CPU_BATCH, CUDA_BATCH = 8, 256  # pictures per forward pass, of one thread and of a GPU
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,15 @@ class Execution:
     device: str = "auto"
     decoder: Decoder = "cpu"
     batch_size: int | Auto = "auto"
-    compile: bool | Auto = "auto"
+    engine: EngineName = "auto"
     threads: int = 0
 
 
 class Extractor:
     """Feature vectors of encoded pictures from layers of a backbone.
 
-    layers, pool: see `Readout`. resize, scaled_decoding: see `Preparation`.
+    layers, pool: see `Readout`. resize, scaled_decoding: see `Preparation`. It computes in PyTorch,
+    in precision auto in float32, unless it knows by `expect` what there is to do.
     On a CPU every thread takes batches of its own through decoding and the network, so that none
     waits for another; on CUDA the threads decode and one stream computes.
 
@@ -76,23 +79,30 @@ class Extractor:
             self.batch_size = CUDA_BATCH if self.device.type == "cuda" else CPU_BATCH
         else:
             self.batch_size = execution.batch_size
-        dtype = choose_precision(precision, self.device)
-        self.provenance = provenance(
+        self._source = f"{backbone.recipe.name} ({backbone.recipe.weights})"
+        self._preparation = Preparation(backbone.recipe, resize, scaled_decoding)
+        network = Network(backbone, layers, pool)
+        self.widths = network.widths
+        self._precision = precision
+        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self._engine: Engine = Torch(network, self.device, dtype)
+        self._decided = provenance(
             backbone.recipe,
             layers=layers,
             pool=pool,
             resize=resize,
             scaled_decoding=scaled_decoding,
             decoder=execution.decoder,
-            dtype=dtype,
         )
-        self._source = f"{backbone.recipe.name} ({backbone.recipe.weights})"
-        self._preparation = Preparation(backbone.recipe, resize, scaled_decoding)
-        self._inference = Inference(
-            backbone, layers=layers, pool=pool, device=self.device, precision=dtype
-        )
-        self.widths = self._inference.widths
-        self.provenance["widths"] = [list(item) for item in self.widths.items()]
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """All that decides the vectors, with their widths."""
+        return {
+            **self._decided,
+            "precision": dtype_name(self._engine.precision),
+            "widths": [list(item) for item in self.widths.items()],
+        }
 
     @property
     def writers(self) -> int:
@@ -102,22 +112,27 @@ class Extractor:
     @property
     def mode(self) -> str:
         """What was chosen, in words."""
-        compiled = ", compiled" if self._inference.compiled else ""
-        return f"{self.device} in {self.provenance['precision']}{compiled}"
+        return self._engine.mode
 
-    def expect(self, pictures: int) -> None:
-        """Choose between eager and compiled code for so many pictures."""
-        if not pictures:
-            return
-        if self._execution.compile is True:
-            self._inference.compile(self.batch_size)
-        elif self._execution.compile == "auto":
-            self._inference.choose(pictures, batch_size=self.batch_size, threads=self._streams)
+    def expect(self, pictures: int, first: Sequence[bytes], *, alone: bool = True) -> None:
+        """Choose the engine, and the precision where it is auto, by the `first` of so many.
+
+        alone: whether no other process has a share of them. Errors: `UserError` for an engine that
+        is not there or cannot compute this, `PictureError` for a picture that cannot be decoded.
+        """
+        choice = Choice(
+            self._engine.network,
+            Work(pictures, self._prepare(first[: self.batch_size]), alone),
+            self.device,
+            batch_size=self.batch_size,
+            threads=self._streams,
+        )
+        self._engine = choice.engine(self._execution.engine, self._precision)
 
     def forward_rate(self, batches: int) -> float:
         """Pictures per second of the forward pass alone, from memory, in this mode."""
-        return self._inference.rate(
-            batch_size=self.batch_size, threads=self._streams, batches=batches
+        return rate(
+            self._engine, batch_size=self.batch_size, threads=self._streams, batches=batches
         )
 
     @property
@@ -133,8 +148,8 @@ class Extractor:
         batches = _batched(pictures, self.batch_size)
         if self.device.type == "cuda":
             return self._on_cuda(batches)
-        workers = self._inference.workers(self.threads)
-        return ordered_map(self._on_cpu, batches, pool=workers, ahead=self.threads + 2)
+        pool = workers(self.device, self.threads)
+        return ordered_map(self._on_cpu, batches, pool=pool, ahead=self.threads + 2)
 
     def _on_cpu(self, pictures: Sequence[bytes]) -> NDArray[np.float16]:
         return self.forward(self._prepare(pictures))
@@ -169,11 +184,7 @@ class Extractor:
 
     def _compute(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """(n, D) float16 and whether all features were finite, on the device."""
-        count = len(pixels)
-        if count < self.batch_size:  # code and rounding are those of one size of batch
-            padding = pixels.new_zeros(self.batch_size - count, *pixels.shape[1:])
-            pixels = torch.cat([pixels, padding])
-        features = self._inference(pixels)[:count]
+        features = self._engine(padded(pixels, self.batch_size))[: len(pixels)]
         finite = features.isfinite().all()
         return features.clamp(-FLOAT16_MAX, FLOAT16_MAX).half(), finite
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -120,6 +121,19 @@ def compute(work: Plan, extractor: Extractor) -> Iterator[NDArray[np.float16]]:
                     f"{where} cannot be used here ({error}): run `dvc repro --force ingest`"
                 ) from None
         raise
+
+
+def expect(work: Plan, extractor: Extractor, images: Shards, *, alone: bool) -> None:
+    """Let the extractor choose its engine by the first pictures of all.
+
+    Of several processes (not `alone`) so each sees the same. One that cannot be decoded is named
+    when its turn comes.
+    """
+    if work.new:
+        everything = replace(work, missing=images.paths, known={})
+        pictures = (data for _, data in new_pictures(everything))
+        with suppress(PictureError):
+            extractor.expect(work.new, list(islice(pictures, extractor.batch_size)), alone=alone)
 
 
 def extract(work: Plan, store: VectorStore, extractor: Extractor, *, what: str) -> None:

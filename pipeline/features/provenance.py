@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from pipeline.backbones.recipe import Recipe
 from pipeline.features.params import Layers
 
@@ -23,9 +21,8 @@ def provenance(
     resize: str,
     scaled_decoding: bool,
     decoder: str,
-    dtype: torch.dtype,
 ) -> dict[str, Any]:
-    """As the vectors' metadata hold it."""
+    """As the vectors' metadata hold it, but for the precision, which may be chosen by measuring."""
     return {
         "revision": REVISION,
         **{key: getattr(recipe, key) for key in DECISIVE},
@@ -34,5 +31,4 @@ def provenance(
         "resize": resize,
         "scaled_decoding": scaled_decoding,
         "decoder": decoder,
-        "precision": str(dtype).removeprefix("torch."),
     }

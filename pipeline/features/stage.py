@@ -9,13 +9,14 @@ from pipeline.artifacts import images, models
 from pipeline.artifacts.vectors import VECTORS, VectorStore
 from pipeline.backbones.backbone import Backbone
 from pipeline.backbones.recipe import Recipe
-from pipeline.compute.devices import choose_device, choose_precision
+from pipeline.compute.devices import choose_device
 from pipeline.compute.distributed import World
 from pipeline.compute.parallel import cores
 from pipeline.core.console import counted
 from pipeline.core.parquet import Shards
+from pipeline.core.schema import Precision
 from pipeline.features.extraction import Execution, Extractor
-from pipeline.features.missing import extract, plan, tidy
+from pipeline.features.missing import expect, extract, plan, tidy
 from pipeline.features.params import Features
 from pipeline.features.provenance import provenance
 
@@ -29,17 +30,19 @@ def features(params: Features, *, share: str | None) -> str:
     world = World.parse(share) if share else World.from_env()
     what = "features" if world.size == 1 else f"features {world.rank}/{world.size}"
     pictures = Shards(images.PATH)
-    found = VectorStore.found(wanted(params, world), VECTORS)
+    found = VectorStore.found(wanted(params), VECTORS)
     work = plan(pictures, found, world) if found is not None else None
     if found is not None and work is not None and not work.missing:
         tidy(work, found)
         if not work.pictures:
             return idle(what, pictures, world)
         return f"{what}: {work.pictures} x {shape(found)}, 0 computed"
-    extractor = make_extractor(Backbone.load(models.backbone_path()), params, world)
+    precision = found.provenance["precision"] if found is not None else params.precision
+    backbone = Backbone.load(models.backbone_path())
+    extractor = make_extractor(backbone, params, precision, world)
+    work = work or plan(pictures, VectorStore.of(extractor.provenance, VECTORS), world)
+    expect(work, extractor, pictures, alone=world.size == 1)
     store = VectorStore.of(extractor.provenance, VECTORS)
-    work = plan(pictures, store, world)
-    extractor.expect(work.new)
     start = time.perf_counter()
     extract(work, store, extractor, what=what)
     seconds = time.perf_counter() - start
@@ -63,21 +66,22 @@ def idle(what: str, pictures: Shards, world: World) -> str:
     return f"{what}: idle, {counted(len(pictures.paths), 'shard')} for {world.size} processes"
 
 
-def wanted(params: Features, world: World) -> dict[str, Any]:
-    """The provenance of the vectors that `params` ask for."""
-    device = choose_device(params.device, local_rank=world.local_rank)
-    return provenance(
+def wanted(params: Features) -> dict[str, Any]:
+    """What `params` say of the vectors' provenance: auto takes the precision of those there."""
+    chosen = {} if params.precision == "auto" else {"precision": params.precision}
+    return chosen | provenance(
         Recipe.load(models.backbone_path()).at(params.size),
         layers=params.layers,
         pool=params.pool,
         resize=params.resize,
         scaled_decoding=params.scaled_decoding,
         decoder=params.decoder,
-        dtype=choose_precision(params.precision, device),
     )
 
 
-def make_extractor(backbone: Backbone, params: Features, world: World) -> Extractor:
+def make_extractor(
+    backbone: Backbone, params: Features, precision: Precision, world: World
+) -> Extractor:
     """The extractor of `params`, on this process's part of the machine."""
     return Extractor(
         backbone.at(params.size),
@@ -85,12 +89,12 @@ def make_extractor(backbone: Backbone, params: Features, world: World) -> Extrac
         pool=params.pool,
         resize=params.resize,
         scaled_decoding=params.scaled_decoding,
-        precision=params.precision,
+        precision=precision,
         execution=Execution(
             device=str(choose_device(params.device, local_rank=world.local_rank)),
             decoder=params.decoder,
             batch_size=params.batch_size,
-            compile=params.compile,
+            engine=params.engine,
             threads=max(1, cores() // world.local_size),
         ),
     )

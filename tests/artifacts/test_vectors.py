@@ -49,6 +49,17 @@ def test_another_provenance_or_dimension_does_not_hold(store, refused, change):
         other.read(IDS)
 
 
+def test_what_is_there_is_found_by_some_of_its_provenance(store):
+    assert VectorStore.found({}, store.folder) is None
+    store.write(IDS, VECTORS, mode="cpu")
+    for wanted in ({}, {"digest": "1"}, PROVENANCE):
+        assert VectorStore.found(wanted, store.folder).provenance == PROVENANCE
+    for wanted in ({"digest": "2"}, {"digest": "1", "pool": "mean"}):
+        assert VectorStore.found(wanted, store.folder) is None
+    store.path(IDS).write_bytes(b"cut")
+    assert VectorStore.found({}, store.folder) is None
+
+
 def test_how_it_was_computed_does_not_matter(store):
     store.write(IDS, VECTORS, mode="cpu")
     store.write(["d"], VECTORS[:1], mode="cuda:0, compiled")

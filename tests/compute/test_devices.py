@@ -39,4 +39,4 @@ def test_auto_is_what_the_processor_is_quick_at(
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: instructions)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: matrices)
     assert choose_precision("auto", CPU) == extraction
-    assert choose_precision("auto", CPU, training=True) == training
+    assert choose_precision("auto", CPU, matrix_unit=True) == training

@@ -13,8 +13,10 @@ import torch
 from torch import nn
 
 from pipeline.backbones.weights import PACKAGED, make_backbone
-from pipeline.features.inference import Inference, folded
+from pipeline.features import inference
+from pipeline.features.inference import Torch, padded, workers
 from pipeline.features.layers import Readout
+from pipeline.features.network import Network, folded
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -25,15 +27,15 @@ NO_COMPILER = """
     from pipeline.backbones.weights import make_backbone
     from pipeline.core.errors import UserError
     from pipeline.features import inference
+    from pipeline.features.network import Network
 
     backbone = make_backbone("test_resnet", "random", pretrained_dir=Path("none"), seed=0)
-    run = inference.Inference(
-        backbone, layers="last", pool="head", device=torch.device("cpu"), precision=torch.float32
-    )
+    network = Network(backbone, "last", "head")
+    run = inference.Torch(network, torch.device("cpu"), torch.float32)
     inference.WORTH_COMPILING = 0.0
-    run.choose(10_000, batch_size=3, threads=2)  # says so and goes on
+    run.compile_if_faster(10_000, batch_size=3)  # says so and goes on
     assert not run.compiled
-    assert run(torch.zeros(3, 160, 160, 3, dtype=torch.uint8)).shape == (3, run.widths["last"])
+    assert run(network.black(3, run.device)).shape == (3, network.widths["last"])
     try:
         run.compile(3)
     except UserError as error:
@@ -112,10 +114,10 @@ def test_what_cannot_be_folded_is_left():
 
 @pytest.mark.parametrize("pool", ["spatial", "head"])
 def test_float32_gives_the_plain_features(tiny, pool):
-    run = Inference(tiny, layers="last", pool=pool, device=CPU, precision=torch.float32)
+    run = Torch(Network(tiny, "last", pool), CPU, torch.float32)
     pictures = pixels(5, tiny.recipe.input_size)
     expected = plain(tiny, pictures, pool)
-    assert run.widths["last"] == expected.shape[1]
+    assert run.network.widths["last"] == expected.shape[1]
     torch.testing.assert_close(run(pictures), expected, rtol=1e-3, atol=1e-4)
 
 
@@ -124,7 +126,7 @@ def test_float32_gives_the_plain_features(tiny, pool):
 )
 def test_bfloat16_keeps_the_direction(name, weights, least):
     made = backbone(name, weights)
-    run = Inference(made, layers="last", pool="spatial", device=CPU, precision=torch.bfloat16)
+    run = Torch(Network(made, "last", "spatial"), CPU, torch.bfloat16)
     pictures = pixels(3, 224)
     found = run(pictures)
     assert found.dtype == torch.float32
@@ -136,12 +138,12 @@ def test_bfloat16_keeps_the_direction(name, weights, least):
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("compiled", [False, True])
 def test_the_place_in_the_batch_changes_no_bit(tiny, precision, compiled):
-    run = Inference(tiny, layers="last", pool="spatial", device=CPU, precision=precision)
+    run = Torch(Network(tiny, "last", "spatial"), CPU, precision)
     if compiled:
         run.compile(4)
         assert run.compiled
     pictures = pixels(7, tiny.recipe.input_size)
-    with run.workers(1) as pool:
+    with workers(CPU, 1) as pool:
         first = pool.submit(run, pictures[:4]).result()
         second = pool.submit(run, pictures[3:]).result()
     assert torch.equal(first[3], second[0])
@@ -154,7 +156,7 @@ def test_compiled_networks_are_not_mistaken_for_each_other(tiny):
     """In turn, each gone before the next is made, so that memory is used again."""
     pictures = pixels(2, tiny.recipe.input_size)
     for pool in ("spatial", "head", "spatial", "head"):
-        run = Inference(tiny, layers="last", pool=pool, device=CPU, precision=torch.float32)
+        run = Torch(Network(tiny, "last", pool), CPU, torch.float32)
         expected = run(pictures)
         run.compile(2)
         torch.testing.assert_close(run(pictures), expected)
@@ -173,30 +175,33 @@ def test_without_a_compiler(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("features: not compiled: test_resnet cannot be compiled")
     assert done.stdout.count("\n") == 2
-    assert "features.compile: false" in done.stdout.splitlines()[1]
+    assert "features.engine: torch" in done.stdout.splitlines()[1]
 
 
 @pytest.mark.slow(reason="compiles")
-@pytest.mark.parametrize(
-    ("pictures", "faster", "compiled"),
-    [(999, True, False), (10**9, True, True), (10**9, False, False)],
-)
-def test_compiled_when_it_pays(tiny, monkeypatch, pictures, faster, compiled):
-    run = Inference(tiny, layers="last", pool="head", device=CPU, precision=torch.float32)
+@pytest.mark.parametrize(("faster", "compiled"), [(True, True), (False, False)])
+def test_compiled_when_it_pays(tiny, monkeypatch, faster, compiled):
+    run = Torch(Network(tiny, "last", "head"), CPU, torch.float32)
     rates = iter([100.0, 200.0 if faster else 99.0])
-    monkeypatch.setattr(run, "rate", lambda **_: next(rates))
-    run.choose(pictures, batch_size=4, threads=2)
+    monkeypatch.setattr(inference, "rate", lambda *_, **__: next(rates))
+    run.compile_if_faster(10**9, batch_size=4)
     assert run.compiled == compiled
 
 
 def test_few_seconds_of_work_are_not_compiled(tiny):
-    run = Inference(tiny, layers="last", pool="head", device=CPU, precision=torch.float32)
-    run.choose(1000, batch_size=4, threads=2)
+    run = Torch(Network(tiny, "last", "head"), CPU, torch.float32)
+    run.compile_if_faster(1000, batch_size=4)
     assert not run.compiled
+
+
+def test_batches_are_filled_up_with_black():
+    pictures = pixels(3, 4)
+    assert torch.equal(padded(pictures, 3), pictures)
+    assert torch.equal(padded(pictures, 5), torch.cat([pictures, torch.zeros(2, 4, 4, 3)]).byte())
 
 
 def test_the_trunk_given_stays_as_it_was(tiny):
     before = copy.deepcopy(tiny.trunk.state_dict())
-    Inference(tiny, layers="last", pool="head", device=CPU, precision=torch.bfloat16)
+    Torch(Network(tiny, "last", "head"), CPU, torch.bfloat16)
     after = tiny.trunk.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)

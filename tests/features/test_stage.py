@@ -102,7 +102,7 @@ def made_workplace(tmp_path_factory, picture):
     """After a first run of one process."""
     place = Workplace(tmp_path_factory.mktemp("workplace"))
     shutil.copy(ROOT / "params.yaml", place.folder)
-    place.set(batch_size=8, layers="last", pool="spatial")
+    place.set(batch_size=8, layers="last", pool="spatial", precision="float32")
     place.write_images(image_rows(picture, range(PICTURES)))
     backbone = make_backbone("test_resnet", "random", pretrained_dir=Path("none"), seed=0)
     backbone.save(place.folder / models.backbone_path())
@@ -147,18 +147,40 @@ def test_labels_and_split_change_nothing(place, picture):
     assert place.written() == before
 
 
-@pytest.mark.parametrize("change", [{"pool": "head"}, {"precision": "float32"}])
+@pytest.mark.parametrize("change", [{"pool": "head"}, {"precision": "bfloat16"}])
 def test_other_parameters_compute_all_again(place, change):
-    place.set(precision="bfloat16")
-    place.run()
     place.set(**change)
     assert f"{PICTURES} computed" in place.run()
     assert VectorStore.open(place.features).provenance.items() >= change.items()
     place.rows()
 
 
+def test_auto_takes_the_precision_of_the_vectors_there(place, picture):
+    place.set(precision="bfloat16")
+    place.run()
+    place.set(precision="auto")
+    assert "0 computed" in place.run()
+    place.write_images(image_rows(picture, range(PICTURES + 10)))
+    assert " 10 computed in " in place.run()
+    assert VectorStore.open(place.features).provenance["precision"] == "bfloat16"
+    place.rows()
+
+
+def test_the_first_pictures_choose_engine_and_precision(place, picture):
+    """Of much work; as a picture that nothing can decode is among the first, it is named."""
+    rows = image_rows(picture, range(PICTURES))
+    shutil.rmtree(place.features)
+    place.set(engine="openvino")
+    assert place.run().endswith("on cpu in float32 by OpenVINO\n")
+    shutil.rmtree(place.features)
+    rows[3]["image"]["bytes"] = b"text"
+    place.write_images(rows)
+    output = place.run(status=2)
+    assert f"error: picture {rows[3]['image_id']} of data/images/part-00000.parquet" in output
+
+
 def test_how_to_compute_is_no_reason_to(place):
-    place.set(batch_size=3, device="cpu", compile=False)
+    place.set(batch_size=3, device="cpu", engine="openvino")
     assert "0 computed" in place.run()
 
 
