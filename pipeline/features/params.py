@@ -40,8 +40,9 @@ class Features(Strict):
     scaled_decoding: bool
     """Decode JPEGs of more than twice the needed size at 1/2, 1/4 or 1/8 of theirs."""
     precision: Precision
-    """Of the network's arithmetic; `auto` is bfloat16 where it proves faster and the features of
-    the first pictures keep a cosine of 0.999 to those in float32, otherwise float32."""
+    """Of the network's arithmetic; `auto` is bfloat16 where it proves faster and the first
+    pictures' features of each layer keep a cosine of 0.999 to those in float32, otherwise
+    float32."""
     decoder: Decoder
     """Where JPEGs are decoded."""
     engine: EngineName
