@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.core.console import counted
 from pipeline.core.errors import UserError
 from pipeline.ingest import findings
-from pipeline.ingest.findings import Audited, Finding, Pair
+from pipeline.ingest.findings import Audited, Finding, Pair, leaked
 from pipeline.ingest.hashing import pairs_within
 from pipeline.ingest.params import AuditParams
 from pipeline.ingest.screening import Accepted, Screened
@@ -38,7 +37,8 @@ class Audit:
     pairs: list[Pair] | None
 
     def check(self, params: AuditParams) -> None:
-        """Raise `UserError` when the test leaks and `params` do not allow it."""
+        """Raise `UserError` when test pictures have copies in training under the same labels, and
+        `params` do not allow it."""
         if params.leakage == "list":
             return
         if self.pairs is None:
@@ -47,14 +47,18 @@ class Audit:
                 f"within {params.near_duplicates} bits, too many to be copies: lower "
                 "ingest.audit.near_duplicates, or set leakage: list"
             )
-        if leaks := [pair for pair in self.pairs if pair.leak]:
+        if learnt := [pair for pair in self.pairs if pair.learnt]:
+            known, held_out = leaked(self.pairs).values()
             first = "; ".join(
-                f"{p.one.path} ({p.split}) and {p.other.path} ({p.other_split})" for p in leaks[:3]
+                f"{p.one.path} ({p.split}) and {p.other.path} ({p.other_split})" for p in learnt[:3]
             )
             raise UserError(
-                f"ingest.audit.leakage is error, found {counted(len(leaks), 'pair')} of near "
-                f"copies, one in the test and one outside it: {first}{'; …' if leaks[3:] else ''}; "
-                "remove one of each or set leakage: list; reports/audit/near_duplicates.csv has all"
+                f"ingest.audit.leakage is error, found {known['same_labels']} of "
+                f"{self.summary['splits']['test']} test pictures with near copies in training "
+                f"under the same labels: {first}{'; …' if learnt[3:] else ''} (no error: "
+                f"{known['other_labels']} with copies there only under others, "
+                f"{sum(held_out.values())} in validation alone); remove one of each or set "
+                "leakage: list; reports/audit/near_duplicates.csv has all"
             )
 
 
@@ -148,11 +152,12 @@ def count(pictures: Sequence[Accepted], splits: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["of", "name", *SPLITS])
 
 
-def _where(pairs: Sequence[Pair]) -> dict[str, int]:
-    """Pairs within one part of the split, across two, and of these with one in the test."""
+def _where(pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Pairs within one part of the split and across two; leaks: test pictures, as in `leaked`."""
     within = sum(pair.split == pair.other_split for pair in pairs)
-    leaks = sum(pair.leak for pair in pairs)
-    return {"within": within, "across": len(pairs) - within, "leaks": leaks}
+    return {
+        "within": within, "across": len(pairs) - within, "leaks": leaked(pairs),
+    }  # fmt: skip
 
 
 def _range(sides: list[int]) -> dict[str, int]:

@@ -60,6 +60,11 @@ class Pair:
         return (self.split == "test") != (self.other_split == "test")
 
     @property
+    def learnt(self) -> bool:
+        """Whether one is in the test and the other in training, under the same labels."""
+        return {self.split, self.other_split} == {"test", "train"} and self.same_labels
+
+    @property
     def same_labels(self) -> bool:
         """Whether both have the same labels, in whatever order."""
         return set(self.one.labels) == set(self.other.labels)
@@ -177,12 +182,23 @@ def _known(examined: Audited, pairs: Sequence[Pair], split: str) -> str:
 
 def _held_out(leaks: Sequence[Pair]) -> str:
     """How many test pictures have copies in validation alone."""
-    known: set[str] = set().union(*_with_copies(leaks, "test", "train"))
-    same, other = (len(ids - known) for ids in _with_copies(leaks, "test", "validation"))
+    found = leaked(leaks)["validation"]
     return (
-        f"In validation alone, from which no run learns, {same} have one under the same labels "
-        f"and {other} only under others."
+        f"In validation alone, from which no run learns, {found['same_labels']} have one under the "
+        f"same labels and {found['other_labels']} only under others."
     )
+
+
+def leaked(pairs: Sequence[Pair]) -> dict[str, dict[str, int]]:
+    """How many test pictures have near copies in "train", and in "validation" alone: of each
+    "same_labels", with one under the same labels, and "other_labels", only under others."""
+    counts: dict[str, dict[str, int]] = {}
+    known: set[str] = set()
+    for there in ("train", "validation"):
+        same, other = (ids - known for ids in _with_copies(pairs, "test", there))
+        counts[there] = {"same_labels": len(same), "other_labels": len(other)}
+        known = same | other
+    return counts
 
 
 def _with_copies(pairs: Sequence[Pair], split: str, there: str) -> tuple[set[str], set[str]]:

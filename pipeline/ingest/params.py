@@ -48,7 +48,8 @@ class AuditParams(Strict):
     near_duplicates: Annotated[int, Field(ge=0, le=12)] | OffOr
     """Bits of 64 in which the perceptual hashes of copies differ at most."""
     leakage: Literal["list", "error"]
-    """What copies of test pictures in training or validation are: listed, or the stage's end."""
+    """What copies of test pictures are: listed, or, in training under the same labels, the stage's
+    end."""
 
     @model_validator(mode="after")
     def _leaks_are_sought(self) -> AuditParams:

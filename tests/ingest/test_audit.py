@@ -13,7 +13,7 @@ from PIL import Image, ImageEnhance
 
 from pipeline.artifacts import audits
 from pipeline.ingest import audit
-from pipeline.ingest.findings import Audited, Pair, near_copies
+from pipeline.ingest.findings import Audited, Pair, leaked, near_copies
 from pipeline.ingest.screening import Accepted
 from pipeline.ingest.stage import ingest
 
@@ -213,6 +213,14 @@ def planted(audited):
     return audited(files)[0]
 
 
+def leaks(same=0, other=0, held_out_same=0, held_out_other=0):
+    """Test pictures with copies: in training under the same labels, under others only, …"""
+    return {
+        "train": {"same_labels": same, "other_labels": other},
+        "validation": {"same_labels": held_out_same, "other_labels": held_out_other},
+    }
+
+
 def found_in(finding):
     """The paths or names that a finding shows."""
     columns = ("path", "other_path", "name")
@@ -238,7 +246,7 @@ def test_everything_is_counted(planted):
     assert audit["rejected"] == {
         "duplicate": 2, "label conflict": 2, "too small": 1, "unreadable": 5,
     }  # fmt: skip
-    assert audit["near_duplicates"] == {"within": 3, "across": 6, "leaks": 5}
+    assert audit["near_duplicates"] == {"within": 3, "across": 6, "leaks": leaks(4, 0, 1)}
     assert audit["splits"] == {"train": 56, "validation": 19, "test": 25}
     assert audit["pictures"] == sum(audit["splits"].values())
     assert audit["classes"]["Naïve"] == {"train": 12, "validation": 0, "test": 0}
@@ -269,7 +277,7 @@ def test_nothing_is_found_in_a_clean_set(audited):
     folder, summary = audited(clean(), audit={"leakage": "error"})
     audit = read(folder)
     assert audit["findings"] == []
-    assert audit["near_duplicates"] == {"within": 0, "across": 0, "leaks": 0}
+    assert audit["near_duplicates"] == {"within": 0, "across": 0, "leaks": leaks()}
     assert summary == (
         "ingest: 72 pictures of 3 classes by 27 artists: 36 train, 18 validation, 18 test"
     )
@@ -305,20 +313,22 @@ HAND_MADE = [  # split and labels of a picture, split and labels of its near cop
 ]
 
 
-def hand_made(pairs, counts):
-    """Findings of near copies by name; counts: pictures of each split."""
-
+def hand_made_pairs(rows):
     def accepted(name, labels):
         return Accepted(
             name, f"{name}.png", tuple(labels), None, None, 9, 9, "PNG", "RGB", False, 1
         )
 
-    found = [
+    return [
         Pair(accepted(one, labels), accepted(other, others), one.split()[0], other.split()[0], 1)
-        for one, labels, other, others in pairs
+        for one, labels, other, others in rows
     ]
+
+
+def hand_made(pairs, counts):
+    """Findings of near copies by name; counts: pictures of each split."""
     splits = [split for split, count in counts.items() for _ in range(count)]
-    examined = Audited([], splits, [], 4, found, 100, pd.DataFrame())
+    examined = Audited([], splits, [], 4, hand_made_pairs(pairs), 100, pd.DataFrame())
     return {finding.name: finding for finding in near_copies(examined)}
 
 
@@ -338,6 +348,29 @@ def test_what_near_copies_do_to_an_accuracy():
         "low. The best run is chosen by it."
     )
     assert found["near_duplicate_relabelled"].count == 7
+
+
+def test_leaks_are_counted_as_the_sentence_does():
+    assert leaked(hand_made_pairs(HAND_MADE)) == leaks(2, 1, 2, 1)
+
+
+def test_only_what_raises_an_accuracy_is_an_error(audited, refused):
+    files = {
+        "test/Cubism/b_other.jpg": copied("train", "Dada", 1, same, format="JPEG"),
+        "test/Cubism/b_held.jpg": copied("val", "Cubism", 1, same, format="JPEG"),
+    }
+    folder, _ = audited(clean() | files, audit={"leakage": "error"})
+    assert read(folder)["near_duplicates"]["leaks"] == leaks(0, 1, 1)
+    files |= {
+        f"test/Cubism/b_{i}.jpg": copied("train", "Cubism", 4, same, format="JPEG", quality=i)
+        for i in (70, 90)
+    }
+    with refused(
+        "ingest.audit.leakage is error, found 2 of 22 test pictures with near copies in training",
+        "test/Cubism/b_90.jpg (test) and train/Cubism/train Cubism 1_4.png (train)",
+        "(no error: 1 with copies there only under others, 1 in validation alone)",
+    ):
+        audited(clean() | files, audit={"leakage": "error"})
 
 
 def test_copies_that_no_run_learnt_move_no_accuracy():
