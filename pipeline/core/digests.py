@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 
@@ -25,3 +26,8 @@ def file_digest(path: Path) -> str:
     """That of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def code_digest(*modules: ModuleType) -> str:
+    """That of the files of modules, one after the other."""
+    return digest(*(Path(str(module.__file__)).read_bytes() for module in modules))

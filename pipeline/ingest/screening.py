@@ -1,18 +1,17 @@
-"""Which pictures are used: each is decoded once, known by its content, and kept once."""
+"""Which pictures are used: each is known by its content, decoded once, and kept once."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 
+from pipeline.artifacts.examinations import Examination
 from pipeline.compute.parallel import ordered_map, pieces
-from pipeline.compute.pictures import PictureError, examine
 from pipeline.core.digests import digest
 from pipeline.core.errors import UserError
-from pipeline.ingest.hashing import ENOUGH, perceptual_hash
+from pipeline.ingest.examining import examination
 from pipeline.ingest.sources.picture import Picture
 
 
@@ -80,26 +79,23 @@ class Screening:
     """Passes the bytes of pictures on and remembers the rest.
 
     max_pixels: above, a picture is not decoded. shortest_side: below, in pixels, it is too small.
-    hashes: whether perceptual hashes are wanted.
+    hashes: whether perceptual hashes are wanted. known: image_id -> what is known already of
+    pictures that may come; these are not decoded. examined: the same of those that came.
     """
 
     max_pixels: int
     shortest_side: int = 0
     hashes: bool = True
+    known: Mapping[str, Examination] = field(default_factory=dict)
+    examined: dict[str, Examination] = field(default_factory=dict)
     _offered: Counter[str] = field(default_factory=Counter)
     _rejections: list[Rejection] = field(default_factory=list)
     _copies: dict[str, list[Accepted]] = field(default_factory=dict)  # by image_id
 
     def screen(self, pictures: Iterable[Picture]) -> Iterator[tuple[str, bytes]]:
         """image_id and bytes of each picture that can be used, when it comes for the first time."""
-        inspect = partial(
-            _inspect,
-            max_pixels=self.max_pixels,
-            shortest_side=self.shortest_side,
-            hashes=self.hashes,
-        )
         found = ordered_map(
-            lambda piece: [(picture, inspect(picture)) for picture in piece],
+            lambda piece: [(picture, self._inspect(picture)) for picture in piece],
             pieces(pictures, size=lambda picture: len(picture.data)),
         )
         for picture, result in chain.from_iterable(found):
@@ -111,6 +107,34 @@ class Screening:
             else:
                 self._copies[result.image_id] = [result]
                 yield result.image_id, picture.data
+
+    def _inspect(self, picture: Picture) -> Accepted | Rejection:
+        if picture.fault is not None:
+            return Rejection(picture.path, *picture.fault)
+        image_id = digest(picture.data)
+        found = self.known.get(image_id) or examination(
+            picture.data, max_pixels=self.max_pixels, hashes=self.hashes
+        )
+        self.examined[image_id] = found
+        if found.error is not None:
+            return Rejection(picture.path, "unreadable", found.error)
+        if min(found.width, found.height) < self.shortest_side:
+            size = f"{found.width} x {found.height} pixels"
+            detail = f"{size}, shortest_side is {self.shortest_side}"
+            return Rejection(picture.path, "too small", detail)
+        return Accepted(
+            image_id=image_id,
+            path=picture.path,
+            labels=picture.labels,
+            artist=picture.artist,
+            split=picture.split,
+            width=found.width,
+            height=found.height,
+            format=found.format,
+            mode=found.mode,
+            unread_exif=found.unread_exif,
+            hash=found.hash,
+        )
 
     def result(self) -> Screened:
         """What was found, after the last picture.
@@ -148,30 +172,3 @@ def _conflict(copy: Accepted, copies: list[Accepted]) -> Rejection:
     other = min(others, key=lambda c: c.path)
     detail = f"{', '.join(copy.labels)}; as {', '.join(other.labels)} in {other.path}"
     return Rejection(copy.path, "label conflict", detail)
-
-
-def _inspect(
-    picture: Picture, *, max_pixels: int, shortest_side: int, hashes: bool
-) -> Accepted | Rejection:
-    if picture.fault is not None:
-        return Rejection(picture.path, *picture.fault)
-    try:
-        found = examine(picture.data, max_pixels=max_pixels, at_least=ENOUGH)
-    except PictureError as error:
-        return Rejection(picture.path, "unreadable", str(error))
-    if min(found.width, found.height) < shortest_side:
-        detail = f"{found.width} x {found.height} pixels, shortest_side is {shortest_side}"
-        return Rejection(picture.path, "too small", detail)
-    return Accepted(
-        image_id=digest(picture.data),
-        path=picture.path,
-        labels=picture.labels,
-        artist=picture.artist,
-        split=picture.split,
-        width=found.width,
-        height=found.height,
-        format=found.format,
-        mode=found.mode,
-        unread_exif=found.unread_exif,
-        hash=perceptual_hash(found.grey) if hashes else None,
-    )

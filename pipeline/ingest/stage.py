@@ -6,13 +6,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import imagehash
+import PIL
 import pyarrow as pa
+import scipy
 
-from pipeline.artifacts import audits, images
+from pipeline.artifacts import audits, examinations, images
+from pipeline.artifacts.examinations import kept_examinations, write_examinations
 from pipeline.artifacts.images import images_schema
+from pipeline.compute import formats, pictures
 from pipeline.compute.parallel import pieces
 from pipeline.core.console import counted, on_one_line, progress
+from pipeline.core.digests import code_digest
 from pipeline.core.parquet import write_shards
+from pipeline.ingest import examining, hashing
 from pipeline.ingest.audit import Audit, audit_pictures
 from pipeline.ingest.params import Ingest
 from pipeline.ingest.screening import Accepted, Screening
@@ -29,19 +36,23 @@ def ingest(params: Ingest) -> str:
     """Write the pictures in the order of image_id, the list of the rejected and the audit.
 
     Returns the summary. Which pictures there are and how they are split depends on all of them, so
-    their bytes wait on disk until it is known.
+    their bytes wait on disk until it is known. What was decoded before is not decoded again.
     """
+    max_pixels, hashes = int(params.max_megapixels * 1e6), params.audit.near_duplicates != "none"
+    decisive = {"max_pixels": max_pixels, "hashes": hashes}
     screening = Screening(
-        max_pixels=int(params.max_megapixels * 1e6),
+        max_pixels=max_pixels,
+        hashes=hashes,
         shortest_side=0 if params.select.shortest_side == "none" else params.select.shortest_side,
-        hashes=params.audit.near_duplicates != "none",
+        known=kept_examinations(decisive, made_by=decoder()),
     )
     check_watched(Path(params.input))
     notes: list[str] = []
-    pictures = _pictures(open_source(params.source, Path(params.input)), notes)
+    offered = _pictures(open_source(params.source, Path(params.input)), notes)
     with Spool(images.PATH.parent) as spool:
-        for image_id, data in screening.screen(progress(pictures, what="pictures")):
+        for image_id, data in screening.screen(progress(offered, what="pictures")):
             spool.put(image_id, data)
+        write_examinations(screening.examined, decisive, made_by=decoder())
         screened = screening.result()
         audits.write_rejected([(r.path, r.reason, r.detail) for r in screened.rejections])
         screened.check(required_classes(screened.offered, params.select))
@@ -63,6 +74,13 @@ def ingest(params: Ingest) -> str:
     notes += _drawn(given)
     lines = [*(f"ingest: {note}" for note in notes), *_summary(audit)]
     return "\n".join(map(on_one_line, lines))
+
+
+def decoder() -> str:
+    """The code that examines: what other code found is not kept."""
+    code = code_digest(examinations, examining, formats, hashing, pictures)
+    versions = (PIL.__version__, imagehash.__version__, scipy.__version__)
+    return f"{code}, Pillow, ImageHash and SciPy {', '.join(versions)}"
 
 
 def _drawn(given: Sequence[str | None]) -> Iterator[str]:

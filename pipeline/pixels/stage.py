@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from pathlib import Path
 
 import PIL
 
@@ -12,7 +11,7 @@ from pipeline.artifacts.pixels import kept_pixels, write_pixels
 from pipeline.compute import pictures
 from pipeline.compute.parallel import ordered_map
 from pipeline.core.console import progress
-from pipeline.core.digests import digest
+from pipeline.core.digests import code_digest
 from pipeline.core.parquet import Shards, shard_batches, shard_ids
 from pipeline.pixels import decoding
 from pipeline.pixels.decoding import Decoded, decode_pixels
@@ -56,5 +55,4 @@ def encoded(shards: Shards, kept: Collection[str]) -> Iterator[tuple[str, bytes 
 
 def decoder() -> str:
     """The code that decodes: what another has decoded is not kept."""
-    files = [Path(str(module.__file__)).read_bytes() for module in (decoding, pictures)]
-    return f"{digest(*files)}, Pillow {PIL.__version__}"
+    return f"{code_digest(decoding, pictures)}, Pillow {PIL.__version__}"

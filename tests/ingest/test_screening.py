@@ -266,7 +266,7 @@ def test_a_failure_leaves_the_images_of_before(root, ingested, tmp_path, refused
         ingested(root({"c/1.png": b""}))
     assert {p.name: p.read_bytes() for p in (tmp_path / "out" / "data/images").iterdir()} == before
     left = {p.name for f in (tmp_path / "out").iterdir() for p in f.iterdir()}
-    assert left == {"images", "rejected.csv", "audit", "audit.json"}
+    assert left == {"examined.parquet", "images", "rejected.csv", "audit", "audit.json"}
 
 
 def test_pictures_that_are_too_small(root, ingested, picture):
