@@ -6,9 +6,11 @@ import re
 
 BEGINNING = 1024  # bytes that are looked at
 
+HEIC = rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)"
+
 # Name, what the file begins with, what to do.
 FORMATS: tuple[tuple[str, bytes, str], ...] = (
-    ("HEIC", rb"....ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)", "convert it, as heif-convert does"),
+    ("HEIC", HEIC, "it is read after `pip install '.[heif]'` and `dvc repro --force ingest`"),
     ("AVIF", rb"....ftypavi[fs]", "convert it, as avifdec does"),
     ("Canon raw", rb"....ftypcrx ", "convert it, as darktable-cli does"),
     ("Fujifilm raw", rb"FUJIFILMCCD-RAW", "convert it, as darktable-cli does"),
@@ -34,6 +36,11 @@ FORMATS: tuple[tuple[str, bytes, str], ...] = (
     ("pointer of Git LFS", rb"version https://git-lfs", "fetch it with git lfs pull"),
     ("archive", rb"PK\x03\x04|\x1f\x8b|Rar!|7z\xbc\xaf", "unpack it, or name it in ingest.source"),
 )
+
+
+def is_heic(data: bytes) -> bool:
+    """Whether it begins as HEIC does."""
+    return re.match(HEIC, data[:BEGINNING], re.DOTALL) is not None
 
 
 def foreign(data: bytes) -> str | None:

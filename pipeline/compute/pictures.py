@@ -10,13 +10,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, _imaging
 
-from pipeline.compute.formats import foreign
+from pipeline.compute.formats import foreign, is_heic
 
 MAX_PIXELS = 178_000_000  # Pillow refuses twice Image.MAX_IMAGE_PIXELS, 178.9 million, of itself
 PHOTOMETRIC = 262  # the tag of a TIFF; 0: white is zero
@@ -170,9 +172,10 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
     """A picture, not decoded yet; whatever goes wrong in the block is a `PictureError`."""
     if not data:
         raise PictureError("empty, or cannot be read")
+    formats = (*FORMATS, "HEIF") if is_heic(data) and _reads_heic() else FORMATS
     try:
         # Pillow warns of large pictures; ours are measured against max_pixels.
-        with _quiet, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with _quiet, Image.open(io.BytesIO(data), formats=formats) as image:
             width, height = image.size
             if width * height > max_pixels:
                 raise PictureError(f"{width} x {height} pixels, more than allowed")
@@ -184,7 +187,7 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
     except PictureError:
         raise
     except UnidentifiedImageError:
-        known = foreign(data)
+        known = foreign(data) if formats == FORMATS else None
         raise PictureError(
             "not an image" + (f" that is read, but {known}" if known else "")
         ) from None
@@ -193,6 +196,26 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
     except Exception as error:  # decoders raise whatever a damaged file leads them to
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PictureError(f"cannot be decoded: {reason}") from None
+
+
+@cache
+def _reads_heic() -> bool:
+    """Whether pi-heif is installed, of which Pillow then knows; asked when the first HEIC comes."""
+    try:
+        import pi_heif
+    except ImportError:
+        return False
+    pi_heif.register_heif_opener(thumbnails=False)
+    return True
+
+
+def libraries() -> str:
+    """What decodes, with versions."""
+    found = []
+    for name in ("pillow", "pi-heif"):
+        with suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return ", ".join(found)
 
 
 def is_plain_jpeg(data: bytes) -> bool:

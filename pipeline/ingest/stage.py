@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import imagehash
-import PIL
 import pyarrow as pa
 import scipy
 
@@ -79,8 +78,8 @@ def ingest(params: Ingest) -> str:
 def decoder() -> str:
     """The code that examines: what other code found is not kept."""
     code = code_digest(examinations, examining, formats, hashing, pictures)
-    versions = (PIL.__version__, imagehash.__version__, scipy.__version__)
-    return f"{code}, Pillow, ImageHash and SciPy {', '.join(versions)}"
+    hashed_by = f"ImageHash {imagehash.__version__}, SciPy {scipy.__version__}"
+    return f"{code}, {pictures.libraries()}, {hashed_by}"
 
 
 def _drawn(given: Sequence[str | None]) -> Iterator[str]:

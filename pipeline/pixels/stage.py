@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-import PIL
-
 from pipeline.artifacts import images
 from pipeline.artifacts.pixels import kept_pixels, write_pixels
 from pipeline.compute import pictures
@@ -55,4 +53,4 @@ def encoded(shards: Shards, kept: Collection[str]) -> Iterator[tuple[str, bytes 
 
 def decoder() -> str:
     """The code that decodes: what another has decoded is not kept."""
-    return f"{code_digest(decoding, pictures)}, Pillow {PIL.__version__}"
+    return f"{code_digest(decoding, pictures)}, {pictures.libraries()}"

@@ -8,7 +8,7 @@ import pytest
 
 LARGE = {
     "torch", "timm", "torchvision", "datasets", "huggingface_hub", "sklearn", "scipy", "pandas",
-    "altair",
+    "altair", "pi_heif",
 }  # fmt: skip
 CODE = f"""
 import json, runpy, sys

@@ -91,6 +91,7 @@ def _pictures(folder: Path) -> list[File]:
         _encoded(rgb, "png", exif=exif, transparency=(0, 0, 0)),
         _encoded(palette, "gif", transparency=0),
         _encoded(palette, "gif", save_all=True, append_images=[palette] * 2),
+        (".heic", (Path(__file__).parents[1] / "compute" / "meadow.heic").read_bytes()),
         *(_encoded(rgba, e) for e in ("avif", "webp", "qoi")),
         _encoded(rgb, "webp", exif=exif, lossless=True),
         *(_encoded(i, "bmp") for i in (rgb, palette, grey.convert("1"))),

@@ -14,7 +14,21 @@ from pipeline.ingest.sources.picture import Picture
 from pipeline.ingest.sources.tabular import json_object
 from pipeline.ingest.sources.tree import Tree, UnreadableError, text
 
-PICTURES = ("jpg", "jpeg", "png", "webp", "avif", "bmp", "gif", "jp2", "ppm", "tif", "tiff")
+PICTURES = (
+    "jpg",
+    "jpeg",
+    "png",
+    "webp",
+    "avif",
+    "bmp",
+    "gif",
+    "heic",
+    "heif",
+    "jp2",
+    "ppm",
+    "tif",
+    "tiff",
+)
 
 
 def webdataset_pictures(params: WebDatasetSource, root: Path) -> Iterator[Picture]:
