@@ -18,24 +18,13 @@ from sklearn.metrics import (
 )
 
 from pipeline.artifacts.predictions import Predictions
+from pipeline.measure.decisions import decide
 from pipeline.measure.intervals import bootstrap_interval
 
 Array = NDArray[Any]
 
 THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))
 FALSE_POSITIVE_RATES = np.linspace(0, 1, 51)
-
-
-def chosen(predictions: Predictions, threshold: float) -> NDArray[np.bool_]:
-    """(R, N, C): the classes a run assigns.
-
-    Of exclusive classes the top one; where a picture may have several, those above `threshold`.
-    """
-    if predictions.multilabel:
-        return predictions.scores > threshold
-    one_hot = np.eye(len(predictions.classes), dtype=bool)
-    assigned: NDArray[np.bool_] = one_hot[predictions.scores.argmax(2)]
-    return assigned
 
 
 def summarize(
@@ -86,7 +75,7 @@ def across_folds(
 def _scores(predictions: Predictions, threshold: float) -> dict[str, float]:
     """All but the accuracy."""
     rows: dict[str, float] = {}
-    decisions = chosen(predictions, threshold)
+    decisions = decide(predictions.scores, threshold=threshold, multilabel=predictions.multilabel)
     support = predictions.targets.sum(0)
     tested = np.flatnonzero(support)
     for average, labels in (("macro", tested), ("micro", None)):
@@ -114,7 +103,7 @@ def by_threshold(predictions: Predictions) -> list[tuple[float, dict[str, Array]
 
 def per_class(predictions: Predictions, *, threshold: float) -> dict[str, Array]:
     """precision, recall, f1 (means over the repeats) and support (pictures), each (C,)."""
-    decisions = chosen(predictions, threshold)
+    decisions = decide(predictions.scores, threshold=threshold, multilabel=predictions.multilabel)
     scores = [_precision_recall_f1(predictions.targets, d, None) for d in decisions]
     precision, recall, f1 = (np.mean([s[i] for s in scores], 0).round(4) for i in range(3))
     return {"precision": precision, "recall": recall, "f1": f1, "support": scores[0][3]}
