@@ -1,8 +1,8 @@
 """Atelier: from a folder of pictures to compared, explained classifiers.
 
     weights ─ features ── pca ─┬─ classifier@NAME ── stack@NAME ─┐
-    ingest ─┴─ pixels ─┬───────┤                                 ├─ evaluate ─┬─ report
-                       ├─ cnn@NAME ──────────────────────────────┘            │
+    ingest ─┴─ pixels ─┬───────┤                                 ├─ evaluate ─┐
+                       ├─ cnn@NAME ──────────────────────────────┘  insight ──┼─ report
                        └───────┴─ sweep@NAME, comparison@NAME ────────────────┘
 
 A section of `params.yaml` is a folder here, a stage of `dvc.yaml` and a folder of `tests`. In the

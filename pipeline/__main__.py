@@ -8,7 +8,17 @@ from pipeline.command import run
 from pipeline.core.errors import UserError
 from pipeline.params import Params, load_params, named
 
-ALONE = ("ingest", "weights", "features", "layers", "pca", "pixels", "evaluate", "report")
+ALONE = (
+    "ingest",
+    "weights",
+    "features",
+    "layers",
+    "pca",
+    "pixels",
+    "evaluate",
+    "insight",
+    "report",
+)
 OF_ENTRIES = ("classifier", "cnn", "stack", "sweep", "comparison")  # one entry of a section each
 
 
@@ -75,6 +85,10 @@ def perform(stage: str, name: str, params: Params, *, share: str | None) -> str 
             from pipeline.evaluate.stage import evaluate
 
             return evaluate(params.evaluate, params.thresholds, stacks=params.stacks)
+        case "insight":
+            from pipeline.insight.stage import insight
+
+            return insight(params.insight, params.thresholds, stacks=params.stacks)
         case "report":
             from pipeline.report.stage import report
 

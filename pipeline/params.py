@@ -23,6 +23,7 @@ from pipeline.core.schema import LONGEST, RunName, Strict, in_words, matching, s
 from pipeline.evaluate.params import Evaluate
 from pipeline.features.params import Features
 from pipeline.ingest.params import Ingest
+from pipeline.insight.params import Insight
 from pipeline.pca.params import Pca
 from pipeline.pixels.params import Pixels
 from pipeline.report.params import Report
@@ -52,6 +53,7 @@ class Params(Strict):
     sweeps: dict[RunName, Sweep]
     comparisons: dict[RunName, Comparison]
     evaluate: Evaluate
+    insight: Insight
     report: Report
 
     @model_validator(mode="after")

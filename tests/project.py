@@ -19,6 +19,7 @@ TINY = {
     "ingest.source.painters": 24,
     "pca.components": 12,
     "evaluate.bootstrap": 100,
+    "insight.bootstrap": 100,
     "report.samples": 8,
     "report.mistakes": 8,
     **{f"classifiers.{name}.hidden": [16] for name in ("snn", "boosted", "adam")},

@@ -124,6 +124,9 @@ classifiers:
 {RUN}{MORE}evaluate:
   bootstrap: 1000
   seed: 0
+insight:
+  bootstrap: 1000
+  seed: 0
 report:
   samples: 24
   mistakes: 24

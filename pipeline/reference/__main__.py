@@ -23,6 +23,7 @@ from pipeline.evaluate.params import Evaluate
 from pipeline.features.params import Features
 from pipeline.ingest.params import Ingest
 from pipeline.ingest.sources.params import Source
+from pipeline.insight.params import Insight
 from pipeline.params import Params, kinds
 from pipeline.pca.params import Pca
 from pipeline.pixels.params import Pixels
@@ -82,6 +83,8 @@ def _sections() -> Iterator[str]:
         yield keys_table(entry)
     yield "## `evaluate`"
     yield keys_table(Evaluate)
+    yield "## `insight`"
+    yield keys_table(Insight)
     yield "## `report`"
     yield keys_table(Report)
     yield "## Presets"

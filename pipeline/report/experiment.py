@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.artifacts import images, models, predictions, scores, trainings
+from pipeline.artifacts import images, insight, models, predictions, scores, trainings
 from pipeline.core.files import read_json
 from pipeline.core.parquet import Shards
 from pipeline.measure.splitting import SPLITS
@@ -41,6 +41,16 @@ class Experiment:
     def best(self) -> str:
         """The run that is best on validation."""
         return scores.best_run(self.scores)
+
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """Between any two runs, as `insight.DIFFERENCES` says."""
+        return insight.read_differences()
+
+    @cached_property
+    def not_told_apart(self) -> list[str]:
+        """The runs that the test does not tell apart from the best."""
+        return insight.not_told_apart(self.differences, self.best)
 
     @cached_property
     def test(self) -> predictions.Predictions:

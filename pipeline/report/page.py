@@ -23,6 +23,7 @@ TEMPLATES = Path(__file__).parent
 SECTIONS = (
     "headline",
     "runs",
+    "differences",
     "cross_validation",
     "comparisons",
     "data",

@@ -37,5 +37,6 @@ def summary(experiment: Experiment) -> str:
             f"{name:<{width}}{of['accuracy']:>7.3f}{deviation:<8}{interval:>17}"
             f"{of['macro_f1']:>10.3f}{of['validation_accuracy']:>12.3f}"
             + ("  best on validation" if name == experiment.best else "")
+            + ("  not told apart from it" if name in experiment.not_told_apart else "")
         )
     return "\n".join(lines)

@@ -36,6 +36,7 @@ def test_one_run_changed_runs_alone(project):
         "cnn@lenet",
         "stack@stacked",
         "evaluate",
+        "insight",
         "report",
     ]
     history = pd.read_csv(project.folder / "reports/history/lenet.csv")

@@ -50,12 +50,15 @@ READERS = {
     "reports/comparisons/*.csv": "report",
     "reports/comparisons/*.json": "report",
     "reports/explanations/small_cnn.parquet": "report",
+    "reports/insight/*.csv": "report",
+    "reports/insight.json": "report",
 }  # fmt: skip
 
 
 # Files that no stage reads, or none but the stage that makes them, anew where they are damaged.
 UNREAD = ("data/examined.parquet", "data/rejected.csv", "reports/audit/", "reports/metrics.json",
-          "reports/index.html", "reports/summary.txt")  # fmt: skip
+          "reports/index.html", "reports/insight/changed.parquet",
+          "reports/summary.txt")  # fmt: skip
 
 
 @pytest.fixture(scope="module")

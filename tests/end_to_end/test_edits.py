@@ -9,7 +9,17 @@ import pytest
 CLASSIFIERS = {f"classifier@{name}" for name in ("snn", "boosted", "adam", "logistic")}
 CNNS = {"cnn@small_cnn", "cnn@lenet"}
 SWEPT = {"sweep@learning_rate", "comparison@logistic"}
-ALONE = {"ingest", "weights", "features", "layers", "pca", "pixels", "evaluate", "report"}
+ALONE = {
+    "ingest",
+    "weights",
+    "features",
+    "layers",
+    "pca",
+    "pixels",
+    "evaluate",
+    "insight",
+    "report",
+}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ RUNS = [*CLASSIFIERS, *CNNS, "stacked"]
 STAGES = [
     "ingest", "weights", "features", "layers", "pca", "pixels",
     *(f"classifier@{n}" for n in CLASSIFIERS), *(f"cnn@{n}" for n in CNNS),
-    "stack@stacked", "sweep@learning_rate", "comparison@logistic", "evaluate", "report",
+    "stack@stacked", "sweep@learning_rate", "comparison@logistic", "evaluate", "insight",
+    "report",
 ]  # fmt: skip
 FEW = {  # runs enough where a test is about what they are given
     "classifiers.boosted": None, "classifiers.adam": None, "stacks.stacked.runs":
@@ -76,7 +77,7 @@ def test_an_experiment_reruns_its_run_alone_and_shows_the_difference(project):
     output = project.run("dvc", "exp", "run", "-S", "classifiers.snn.epochs=30")
     based_on_it = ["stack@stacked", "sweep@learning_rate"]
     assert sorted(stages_run(output)) == sorted(
-        ["classifier@snn", *based_on_it, "evaluate", "report"]
+        ["classifier@snn", *based_on_it, "evaluate", "insight", "report"]
     )
     rows = [line.split() for line in project.run(*documented("dvc metrics diff")).splitlines()[1:]]
     assert rows
@@ -113,7 +114,7 @@ def test_an_added_entry_runs_alone_and_a_removed_one_leaves_the_results(project)
             }
         }
     )  # fmt: skip
-    last = ["stack@stacked", "evaluate", "report"]
+    last = ["stack@stacked", "evaluate", "insight", "report"]
     assert stages_run(project.run("dvc", "repro")) == ["classifier@wide", *last]
     metrics = json.loads((project.folder / "reports/metrics.json").read_text())
     assert list(metrics) == [*CLASSIFIERS, "wide", *CNNS, "stacked"]

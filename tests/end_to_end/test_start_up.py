@@ -35,6 +35,7 @@ SKLEARN = {"sklearn", "scipy", "pandas"}
         ("sweep learning_rate", SKLEARN),
         ("comparison logistic", SKLEARN),
         ("evaluate", SKLEARN),
+        ("insight", {"scipy", "pandas"}),
         ("report", {"altair", "scipy", "pandas"}),
     ],
 )
