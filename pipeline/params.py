@@ -82,6 +82,14 @@ class Params(Strict):
         for name in self.comparisons:
             if name not in self.classifiers:
                 raise ValueError(f"comparisons.{name} is no classifier: {self._known()}")
+        if (doubting := self.insight.doubts.run) != "auto":
+            if doubting not in self.classifiers:
+                raise ValueError(f"insight.doubts.run is {doubting!r}: {self._known()}")
+            if self.classifiers[doubting].folds == "none":
+                raise ValueError(
+                    f"insight.doubts.run is {doubting!r}, which has no out-of-fold scores: set "
+                    f"classifiers.{doubting}.folds, such as 5"
+                )
         return self
 
     def _known(self) -> str:

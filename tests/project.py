@@ -20,6 +20,7 @@ TINY = {
     "pca.components": 12,
     "evaluate.bootstrap": 100,
     "insight.bootstrap": 100,
+    "insight.doubts.shown": 8,
     "report.samples": 8,
     "report.mistakes": 8,
     **{f"classifiers.{name}.hidden": [16] for name in ("snn", "boosted", "adam")},

@@ -126,6 +126,9 @@ classifiers:
   seed: 0
 insight:
   bootstrap: 1000
+  doubts:
+    run: auto
+    shown: 24
   seed: 0
 report:
   samples: 24
@@ -265,6 +268,7 @@ def test_values_do_not_change(written):
         ("folds: 5", "folds: 1", ["classifiers.snn.folds: found 1", "greater than or equal to 2"]),
         ("input: features", "input: pixel", ["other.input: found 'pixel'", "'pixels'"]),
         ("folds: 2", "folds: none", ["stacks.both.runs names 'other'", "classifiers.other.folds"]),
+        ("run: auto", "run: sun", ["insight.doubts.run is 'sun'", "has snn, other"]),
         ("[snn, other]", "[snn, sun]", ["stacks.both.runs names 'sun'", "has snn, other"]),
         ("  both:", "  snn:", ["stacks.snn has the name of another run"]),
         ("base: snn", "base: sun", ["sweeps.rate.base is 'sun'", "has snn, other"]),

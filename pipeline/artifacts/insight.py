@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from pipeline.core.checksums import file_checksum
-from pipeline.core.files import write_checked_json
+from pipeline.core.files import read_json, write_checked_json
 from pipeline.core.parquet import write_file
 from pipeline.core.tables import read_csv, write_csv
 
@@ -21,6 +22,8 @@ DIFFERENCES = [
     "run", "other", "accuracy", "accuracy_low", "accuracy_high",
     "macro_f1", "macro_f1_low", "macro_f1_high", "only_run", "only_other", "p_value",
 ]  # fmt: skip
+DOUBTS = ["image_id", "path", "split", "given", "suggested", "score"]
+NOISE = ["given", "actual", "counted", "share", "of_given"]
 CHANGED = pa.schema({name: pa.string() for name in ("run", "other", "image_id", "right")})
 
 
@@ -34,10 +37,37 @@ def changed_path(folder: Path = FOLDER) -> Path:
     return folder / "changed.parquet"
 
 
+def doubts_path(folder: Path = FOLDER) -> Path:
+    """DOUBTS: labels that may be wrong, the surest first. Where a picture may have several, one to
+    take away is suggested "" and one to add is given ""."""
+    return folder / "doubts.csv"
+
+
+def noise_path(folder: Path = FOLDER) -> Path:
+    """NOISE: how often a class is given where another is the picture's."""
+    return folder / "noise.csv"
+
+
+def summary_path(folder: Path = FOLDER) -> Path:
+    """What was looked at, and how: a mapping for each kind of table."""
+    return folder / "summary.json"
+
+
 def write_differences(folder: Path, differences: pd.DataFrame, changed: pa.Table) -> None:
     """Both tables, below `folder`."""
     write_csv(differences_path(folder), differences)
     write_file(changed_path(folder), changed)
+
+
+def write_doubts(folder: Path, doubts: pd.DataFrame, noise: pd.DataFrame) -> None:
+    """Both tables, below `folder`."""
+    write_csv(doubts_path(folder), doubts[DOUBTS])
+    write_csv(noise_path(folder), noise[NOISE].round({"share": 6, "of_given": 6}))
+
+
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    """What `read_summary` gives."""
+    write_checked_json(summary_path(folder), summary)
 
 
 def write_checksums_of(folder: Path) -> None:
@@ -49,6 +79,21 @@ def write_checksums_of(folder: Path) -> None:
 def read_differences() -> pd.DataFrame:
     """DIFFERENCES. Errors: `UserError`."""
     return read_csv(differences_path(), CHECKSUMS, dtype={"run": str, "other": str})
+
+
+def read_doubts() -> pd.DataFrame:
+    """DOUBTS. Errors: `UserError`."""
+    return read_csv(doubts_path(), CHECKSUMS, dtype=dict.fromkeys(DOUBTS[:-1], str))
+
+
+def read_noise() -> pd.DataFrame:
+    """NOISE. Errors: `UserError`."""
+    return read_csv(noise_path(), CHECKSUMS, dtype=dict.fromkeys(NOISE[:2], str))
+
+
+def read_summary() -> dict[str, Any]:
+    """What `write_summary` was given. Errors: `UserError`."""
+    return read_json(summary_path())
 
 
 def not_told_apart(differences: pd.DataFrame, run: str) -> list[str]:

@@ -1,5 +1,5 @@
 """Stage `insight`: what the scores say beyond themselves.
 
 Reads predictions, scores and `data/images`; writes `reports/insight`. `differences`: which runs are
-told apart.
+told apart; `doubts`: which labels may be wrong.
 """

@@ -26,6 +26,7 @@ LIMITS = {
     "explain": 1,
     "samples": 8,
     "mistakes": 8,
+    "shown": 8,
 }
 PACKAGED = {"backbone": "tf_efficientnet_lite0", "weights": "packaged"}
 VALUES = 2  # of each parameter that a sweep varies

@@ -37,6 +37,7 @@ SECTIONS = (
     "classes",
     "confusion",
     "mistakes",
+    "doubts",
     "made",
 )
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from pipeline.artifacts.insight import DIFFERENCES
-from pipeline.report.sections import differences
+from pipeline.report.sections import differences, doubts
 
 
 def test_differences_are_turned_to_be_the_best_runs():
@@ -19,3 +19,11 @@ def test_differences_are_turned_to_be_the_best_runs():
         ["x", -0.1, -0.2, -0.05, -0.3, -0.4, -0.2, 2, 7, 0.01],
         ["z", 0.2, 0.1, 0.3, 0.0, -0.1, 0.1, 5, 4, 0.5],
     ]
+
+
+def test_doubts_say_what_they_are_about():
+    noise = pd.DataFrame(
+        [("a", "b", 2), ("a", "", 1), ("", "b", 1)], columns=["given", "actual", "counted"]
+    )
+    words = [pair["words"] for pair in doubts.pairs(noise)]
+    assert words == ["a, but is b", "a is too much", "b is missing"]
