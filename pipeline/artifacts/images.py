@@ -85,6 +85,14 @@ def labelled(images: Shards, *, beside: Path, count: int) -> tuple[pa.Table, lis
     return table, images.metadata["classes"], images.metadata["artists_apart"]
 
 
+def held_out_artists(images: Shards) -> dict[str, str] | None:
+    """image_id -> artist, where no artist is on two sides of the split; else None."""
+    if not images.metadata["artists_apart"]:
+        return None
+    table = images.read(["image_id", "artist"])
+    return dict(zip(table["image_id"].to_pylist(), table["artist"].to_pylist(), strict=True))
+
+
 def one_hot(labels: list[list[str]], classes: list[str]) -> NDArray[np.int8]:
     """Lists of class names -> (N, C) of 0 and 1, columns in the order of `classes`."""
     targets = np.zeros((len(labels), len(classes)), np.int8)

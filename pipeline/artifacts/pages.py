@@ -1,8 +1,10 @@
-"""`reports/index.html`, `reports/summary.txt`: what people look at."""
+"""`reports/index.html` and what stands beside it: what people look at."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 PAGE = Path("reports/index.html")
+DIFF = Path("reports/diff.html")  # between two revisions
+DIFF_TABLE = Path("reports/diff.csv")  # the pictures that changed
 SUMMARY = Path("reports/summary.txt")  # the table of runs, as the terminal has it

@@ -57,7 +57,7 @@ class Tables:
 
 def evaluate(params: Evaluate, thresholds: Mapping[str, float], *, stacks: Collection[str]) -> str:
     """Score each run of `thresholds` on the test pictures; returns how many of both."""
-    artists = held_out_artists(Shards(images.PATH))
+    artists = images.held_out_artists(Shards(images.PATH))
     tables = Tables()
     with replacing(scores.CONFUSION) as confusions:
         confusions.mkdir()
@@ -124,11 +124,3 @@ def mean_history(name: str, history: pd.DataFrame) -> pd.DataFrame:
     means: pd.DataFrame = epochs.mean().round(6).reset_index()
     means.insert(0, "run", name)
     return means
-
-
-def held_out_artists(images: Shards) -> dict[str, str] | None:
-    """image_id -> artist, where no artist is on two sides of the split; else None."""
-    if not images.metadata["artists_apart"]:
-        return None
-    table = images.read(["image_id", "artist"])
-    return dict(zip(table["image_id"].to_pylist(), table["artist"].to_pylist(), strict=True))

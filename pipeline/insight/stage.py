@@ -29,20 +29,12 @@ def insight(params: Insight, thresholds: Mapping[str, float], *, stacks: Collect
     pictures = Shards(images.PATH)
     with replacing(found.FOLDER) as folder:
         folder.mkdir()
-        compare(folder, params, thresholds, artists_apart(pictures), stacks=stacks)
+        compare(folder, params, thresholds, images.held_out_artists(pictures), stacks=stacks)
         doubted = doubt(folder, params, pictures)
         found.write_summary(folder, {"doubts": doubted})
         found.write_checksums_of(folder)
     labels = counted(doubted["listed"], "label")
     return f"insight: {counted(len(thresholds), 'run')} compared, {labels} doubted"
-
-
-def artists_apart(pictures: Shards) -> dict[str, str] | None:
-    """image_id -> artist, where no artist is on two sides of the split; else None."""
-    if not pictures.metadata["artists_apart"]:
-        return None
-    table = pictures.read(["image_id", "artist"])
-    return dict(zip(table["image_id"].to_pylist(), table["artist"].to_pylist(), strict=True))
 
 
 def compare(

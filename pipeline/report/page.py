@@ -44,14 +44,7 @@ SECTIONS = (
 
 def render(experiment: Experiment) -> str:
     """The page's HTML; text is escaped. Errors: `UserError` when a file is missing or damaged."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"counted": counted, "policy": policy}
+    environment = make_environment()
     parts: list[Markup] = []
     times: list[Path] = []
     for name in SECTIONS:
@@ -68,6 +61,19 @@ def render(experiment: Experiment) -> str:
         vega_bundle=vega_bundle(),
         figure_width=WIDTH,
     )
+
+
+def make_environment(*folders: Path) -> Environment:
+    """For the templates here and in `folders`, which escape what they are given."""
+    environment = Environment(
+        loader=FileSystemLoader([TEMPLATES, *folders]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"counted": counted, "policy": policy}
+    return environment
 
 
 def _part(environment: Environment, name: str, section: Section, experiment: Experiment) -> Markup:
