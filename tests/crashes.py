@@ -1,13 +1,16 @@
 """Crashes on purpose, and what a rerun makes of them: `python tests/crashes.py [--kills 20]`.
 
 A small project runs through once. Then, again and again, all of it is forced to run anew, is killed
-or stopped at a random moment, and run again: every file must have the bytes of the first run. It
-takes some minutes and prints a table.
+or stopped at a random moment, and run again: every file must have the bytes of the first run. Then
+one process of each stage that may have several is killed, and the stage run again by as many or by
+others: its files must have the bytes of an undisturbed run by so many. It takes some minutes and
+prints a table.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
@@ -17,12 +20,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
+import psutil
 from project import Project
+from ruamel.yaml import YAML
 
 FORCED = ("dvc", "repro", "--force", "--no-run-cache")
 AGAIN = ("dvc", "repro", "--no-run-cache")
+LAUNCHERS = {1: "python", 2: "torchrun --standalone --nproc-per-node 2"}
+SEVERAL = ("features", "pca", "cnn@lenet")  # stages that several processes may run
+LONGER = {"ingest.source.pictures": 900, "cnns.lenet.epochs": 6}  # for there to be moments
 
 
 def made(project: Project) -> dict[str, str]:
@@ -80,6 +89,73 @@ def crashes(project: Project, kills: int, seed: int) -> Iterator[tuple[str, str,
     yield "two at once", f"the second: {second.returncode}, {said}", rerun(project, expected)
 
 
+def launch(project: Project, stage: str, processes: int, *options: str) -> subprocess.Popen[str]:
+    """`dvc repro` of this stage alone, by so many processes."""
+    project.set(launcher=LAUNCHERS[processes])
+    return start(project, *AGAIN, "--single-item", *options, stage)
+
+
+def afresh(project: Project, stage: str, processes: int) -> tuple[subprocess.Popen[str], float]:
+    """The stage forced to run with nothing kept, and when its processes were there."""
+    if stage == "features":
+        shutil.rmtree(project.folder / "data/vectors", ignore_errors=True)  # they would be kept
+    process = launch(project, stage, processes, "--force")
+    while len(workers(process)) < processes:
+        if process.poll() is not None:
+            sys.exit(process.communicate()[0])
+        time.sleep(0.05)
+    return process, time.monotonic()
+
+
+def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes of the stage itself, below dvc and its launcher."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            words = child.cmdline()
+            if "pipeline" in words and not any("torch" in word for word in words):
+                found.append(child)
+    return found
+
+
+def outputs(project: Project, stage: str) -> dict[str, str]:
+    """The digests of what the stage made."""
+    lock = YAML(typ="safe").load(project.folder / "dvc.lock")["stages"][stage]
+    outs = tuple(out["path"] for out in lock["outs"])
+    return {name: of for name, of in made(project).items() if name.startswith(outs)}
+
+
+def relaunches(project: Project, kills: int, seed: int) -> Iterator[tuple[str, str, str]]:
+    """What was done, where, and what a rerun by as many processes or others made."""
+    dice = random.Random(seed)
+    for stage in SEVERAL:
+        undisturbed, seconds = {}, {}
+        for processes in LAUNCHERS:
+            process, begin = afresh(project, stage, processes)
+            while workers(process):
+                time.sleep(0.05)
+            seconds[processes] = time.monotonic() - begin
+            process.communicate()
+            undisturbed[processes] = outputs(project, stage)
+        for before, after in ((2, 1), (1, 2), (2, 2)) * kills:
+            process, _ = afresh(project, stage, before)
+            late = dice.uniform(0.2, 0.9) * seconds[before]
+            time.sleep(late)
+            if running := workers(process):
+                dice.choice(running).kill()
+            process.communicate()
+            status = process.returncode  # 0: it was done before
+            again = launch(project, stage, after)
+            said, _ = again.communicate()
+            if again.returncode:
+                found = f"status {again.returncode}: {said.splitlines()[-1]}"
+            else:
+                same = outputs(project, stage) == undisturbed[after]
+                found = "the same bytes" if same else "other bytes"
+            what = f"SIGKILL of 1 of {before} after {late:.1f} s (status {status}), then {after}"
+            yield what, stage, found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
@@ -89,9 +165,16 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp())
     project = Project(folder / "project")
     project.run("dvc", "repro", forked=False)
+    larger = Project(folder / "larger")
+    larger.set(**LONGER)
+    larger.run("dvc", "repro", "pca", "cnn@lenet", forked=False)
     print("| what | where | after a rerun |\n|---|---|---|", flush=True)
     wrong = 0
-    for row in crashes(project, options.kills, options.seed):
+    rows = (
+        crashes(project, options.kills, options.seed),
+        relaunches(larger, max(1, options.kills // 7), options.seed),
+    )
+    for row in chain(*rows):
         print(f"| {' | '.join(row)} |", flush=True)
         wrong += row[-1] != "the same bytes"
     shutil.rmtree(folder)
