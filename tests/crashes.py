@@ -31,7 +31,7 @@ FORCED = ("dvc", "repro", "--force", "--no-run-cache")
 AGAIN = ("dvc", "repro", "--no-run-cache")
 LAUNCHERS = {1: "python", 2: "torchrun --standalone --nproc-per-node 2"}
 SEVERAL = ("features", "pca", "cnn@lenet")  # stages that several processes may run
-LONGER = {"ingest.source.pictures": 900, "cnns.lenet.epochs": 6}  # for there to be moments
+LONGER = {"ingest.source.pictures": 900, "cnns.lenet.epochs": 12}  # for there to be moments
 
 
 def made(project: Project) -> dict[str, str]:
