@@ -126,6 +126,7 @@ classifiers:
   seed: 0
 insight:
   bootstrap: 1000
+  coverage: 0.9
   doubts:
     run: auto
     shown: 24

@@ -24,6 +24,12 @@ DIFFERENCES = [
 ]  # fmt: skip
 DOUBTS = ["image_id", "path", "split", "given", "suggested", "score"]
 NOISE = ["given", "actual", "counted", "share", "of_given"]
+CALIBRATION = [
+    "run", "error", "error_low", "error_high", "log_loss",
+    "temperature", "error_at_temperature", "log_loss_at_temperature",
+]  # fmt: skip
+RELIABILITY = ["run", "bin", "count", "confidence", "accuracy"]
+CONFORMAL = ["run", "coverage", "coverage_low", "coverage_high", "size", "threshold"]
 CHANGED = pa.schema({name: pa.string() for name in ("run", "other", "image_id", "right")})
 
 
@@ -48,6 +54,21 @@ def noise_path(folder: Path = FOLDER) -> Path:
     return folder / "noise.csv"
 
 
+def calibration_path(folder: Path = FOLDER) -> Path:
+    """CALIBRATION: of each run on the test, as it is and at the temperature of validation."""
+    return folder / "calibration.csv"
+
+
+def reliability_path(folder: Path = FOLDER) -> Path:
+    """RELIABILITY: of each run on the test, the bins of confidence that hold some."""
+    return folder / "reliability.csv"
+
+
+def conformal_path(folder: Path = FOLDER) -> Path:
+    """CONFORMAL: of each run's sets of classes on the test; none where there may be several."""
+    return folder / "conformal.csv"
+
+
 def summary_path(folder: Path = FOLDER) -> Path:
     """What was looked at, and how: a mapping for each kind of table."""
     return folder / "summary.json"
@@ -63,6 +84,15 @@ def write_doubts(folder: Path, doubts: pd.DataFrame, noise: pd.DataFrame) -> Non
     """Both tables, below `folder`."""
     write_csv(doubts_path(folder), doubts[DOUBTS])
     write_csv(noise_path(folder), noise[NOISE].round({"share": 6, "of_given": 6}))
+
+
+def write_calibration(
+    folder: Path, calibration: pd.DataFrame, reliability: pd.DataFrame, conformal: pd.DataFrame
+) -> None:
+    """The three tables, below `folder`."""
+    write_csv(calibration_path(folder), calibration[CALIBRATION].round(6))
+    write_csv(reliability_path(folder), reliability[RELIABILITY].round(6))
+    write_csv(conformal_path(folder), conformal[CONFORMAL].round(6))
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
@@ -89,6 +119,21 @@ def read_doubts() -> pd.DataFrame:
 def read_noise() -> pd.DataFrame:
     """NOISE. Errors: `UserError`."""
     return read_csv(noise_path(), CHECKSUMS, dtype=dict.fromkeys(NOISE[:2], str))
+
+
+def read_calibration() -> pd.DataFrame:
+    """CALIBRATION. Errors: `UserError`."""
+    return read_csv(calibration_path(), CHECKSUMS, dtype={"run": str})
+
+
+def read_reliability() -> pd.DataFrame:
+    """RELIABILITY. Errors: `UserError`."""
+    return read_csv(reliability_path(), CHECKSUMS, dtype={"run": str})
+
+
+def read_conformal() -> pd.DataFrame:
+    """CONFORMAL. Errors: `UserError`."""
+    return read_csv(conformal_path(), CHECKSUMS, dtype={"run": str})
 
 
 def read_summary() -> dict[str, Any]:

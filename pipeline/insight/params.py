@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pipeline.core.schema import Auto, RunName, Seed, Strict
+from pipeline.core.schema import Auto, Fraction, RunName, Seed, Strict
 
 
 class Doubts(Strict):
@@ -21,6 +21,8 @@ class Doubts(Strict):
 class Insight(Strict):
     bootstrap: Annotated[int, Field(ge=100, le=100_000)]
     """Resamples of the test pictures, or of their artists, for 95 % intervals."""
+    coverage: Fraction
+    """How often the sets of classes are to hold the right one."""
     doubts: Doubts
     seed: Seed
     """Of all that is drawn."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,20 @@ from pipeline.artifacts.scores import best_run, read_scores
 from pipeline.core.console import counted
 from pipeline.core.files import replacing
 from pipeline.core.parquet import Shards
+from pipeline.insight.calibration import (
+    at_temperature,
+    calibration_error,
+    calibration_error_interval,
+    confidences,
+    fit_temperature,
+    log_loss,
+    reliability,
+)
+from pipeline.insight.conformal import Held, mean_over_groups
 from pipeline.insight.differences import Answers, changed, paired_differences
 from pipeline.insight.doubts import doubts_and_noise
 from pipeline.insight.params import Insight
+from pipeline.measure.resampling import group_positions
 from pipeline.measure.splitting import SPLITS
 
 
@@ -27,14 +38,29 @@ def insight(params: Insight, thresholds: Mapping[str, float], *, stacks: Collect
     """Look into the scores of the runs of `thresholds`; returns how many, and how many labels are
     doubted. Errors: `UserError`."""
     pictures = Shards(images.PATH)
+    artists = artists_apart(pictures)
     with replacing(found.FOLDER) as folder:
         folder.mkdir()
-        compare(folder, params, thresholds, images.held_out_artists(pictures), stacks=stacks)
+        compare(folder, params, thresholds, artists, stacks=stacks)
+        calibrate(folder, params, thresholds, artists, stacks=stacks)
         doubted = doubt(folder, params, pictures)
         found.write_summary(folder, {"doubts": doubted})
         found.write_checksums_of(folder)
     labels = counted(doubted["listed"], "label")
     return f"insight: {counted(len(thresholds), 'run')} compared, {labels} doubted"
+
+
+def artists_apart(pictures: Shards) -> dict[str, str] | None:
+    """image_id -> artist, where no artist is on two sides of the split; else None."""
+    if not pictures.metadata["artists_apart"]:
+        return None
+    table = pictures.read(["image_id", "artist"])
+    return dict(zip(table["image_id"].to_pylist(), table["artist"].to_pylist(), strict=True))
+
+
+def artists_of(part: Predictions, artists: Mapping[str, str] | None) -> list[str] | None:
+    """Of each picture, where `artists` are given."""
+    return [artists[i] for i in part.image_ids] if artists else None
 
 
 def compare(
@@ -55,11 +81,101 @@ def compare(
     table = paired_differences(
         runs,
         test.targets,
-        [artists[i] for i in test.image_ids] if artists else None,
+        artists_of(test, artists),
         resamples=params.bootstrap,
         rng=np.random.default_rng(params.seed),
     )
     found.write_differences(folder, table, changed(runs, test.image_ids))
+
+
+def calibrate(
+    folder: Path,
+    params: Insight,
+    thresholds: Iterable[str],
+    artists: Mapping[str, str] | None,
+    *,
+    stacks: Collection[str],
+) -> None:
+    """Write how far each run's scores are probabilities, and what its sets of classes hold.
+
+    Of its first repeat, which is the model that is kept.
+    """
+    calibration, bins, sets = [], [], []
+    for name in thresholds:
+        path = scores_path(name, stacks=stacks)
+        validation, test = (read_predictions(path, split=s) for s in ("validation", "test"))
+        row, table = calibration_of(validation, test, artists_of(test, artists), params)
+        calibration.append({"run": name, **row})
+        bins.append(table.assign(run=name))
+        if not test.multilabel:
+            sets.append({"run": name, **sets_of(validation, test, artists, params)})
+    found.write_calibration(
+        folder,
+        pd.DataFrame(calibration),
+        pd.concat(bins),
+        pd.DataFrame(sets, columns=found.CONFORMAL),
+    )
+
+
+def calibration_of(
+    validation: Predictions, test: Predictions, artists: Sequence[str] | None, params: Insight
+) -> tuple[dict[str, float], pd.DataFrame]:
+    """The numbers of CALIBRATION and the bins of RELIABILITY, but for the run."""
+    multilabel, scores = test.multilabel, test.scores[0]
+    said = confidences(scores, test.targets, multilabel=multilabel)
+    low, high = calibration_error_interval(
+        *said,
+        artists,
+        n_pictures=len(scores),
+        resamples=params.bootstrap,
+        rng=np.random.default_rng(params.seed),
+    )
+    best = fit_temperature(validation.scores[0], validation.targets, multilabel=multilabel)
+    tempered = at_temperature(scores, best, multilabel=multilabel)
+    losses = [
+        log_loss(scores, test.targets, temperature=temperature, multilabel=multilabel)
+        for temperature in (1.0, best)
+    ]
+    return {
+        "error": calibration_error(*said),
+        "error_low": low,
+        "error_high": high,
+        "log_loss": losses[0],
+        "temperature": best,
+        "error_at_temperature": calibration_error(
+            *confidences(tempered, test.targets, multilabel=multilabel)
+        ),
+        "log_loss_at_temperature": losses[1],
+    }, reliability(*said)
+
+
+def sets_of(
+    validation: Predictions, test: Predictions, artists: Mapping[str, str] | None, params: Insight
+) -> dict[str, float]:
+    """The numbers of CONFORMAL."""
+    rng = np.random.default_rng(params.seed)
+    groups, test_groups = (
+        group_positions(artists_of(part, artists), len(part.image_ids))
+        for part in (validation, test)
+    )
+    held = Held.of(
+        (validation.scores[0], validation.targets),
+        (test.scores[0], test.targets),
+        groups,
+        coverage=params.coverage,
+        rng=rng,
+    )
+    coverage, low, high = mean_over_groups(
+        held.covered, test_groups, resamples=params.bootstrap, rng=rng
+    )
+    size, _, _ = mean_over_groups(held.sizes, test_groups, resamples=1, rng=rng)
+    return {
+        "coverage": coverage,
+        "coverage_low": low,
+        "coverage_high": high,
+        "size": size,
+        "threshold": held.threshold,
+    }
 
 
 def doubt(folder: Path, params: Insight, pictures: Shards) -> dict[str, Any]:

@@ -24,6 +24,7 @@ SECTIONS = (
     "headline",
     "runs",
     "differences",
+    "calibration",
     "cross_validation",
     "comparisons",
     "data",

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from pipeline.artifacts import images
 from pipeline.artifacts.insight import (
+    read_calibration,
+    read_conformal,
     read_differences,
     read_doubts,
     read_noise,
+    read_reliability,
     read_summary,
 )
+from pipeline.artifacts.predictions import predictions_path, read_predictions
 from pipeline.core.parquet import Shards
-from pipeline.insight.stage import insight
+from pipeline.insight.stage import insight, sets_of
 from pipeline.params import load_params
 
 RUNS = ["logistic", "snn", "boosted", "adam", "small_cnn", "lenet", "stacked"]
@@ -60,3 +67,25 @@ def test_the_doubts_of_a_named_run_and_of_none(there, monkeypatch):
     assert "0 labels doubted" in there(**{"insight.doubts.run": "auto"})
     assert read_summary()["doubts"] == {"run": None, "scored": 0, "listed": 0}
     assert len(read_doubts()) == len(read_noise()) == 0
+
+
+def test_scores_are_compared_with_shares_and_sets_made_of_exclusive_classes(made, monkeypatch):
+    monkeypatch.chdir(made[0].folder)
+    calibration = read_calibration()
+    assert calibration["run"].tolist() == RUNS
+    assert calibration["error"].between(calibration["error_low"], calibration["error_high"]).all()
+    bins = read_reliability()
+    assert set(bins["run"]) == set(RUNS)
+    assert bins.groupby("run")["count"].sum().eq(29 * 8).all()  # test pictures, classes
+    assert read_conformal().empty  # a picture may have several classes
+    test = read_predictions(predictions_path("logistic"), split="test")
+    exclusive = replace(
+        test, targets=np.eye(8, dtype=np.int8)[test.targets.argmax(1)], multilabel=False
+    )
+    artists = {image_id: str(i % 12) for i, image_id in enumerate(test.image_ids)}
+    params = load_params().insight
+    for of, all_classes in ((None, False), (artists, False), (dict.fromkeys(artists, "a"), True)):
+        found = sets_of(exclusive, exclusive, of, params)
+        assert found["coverage_low"] <= found["coverage"] <= found["coverage_high"]
+        assert found["coverage"] > 0.8
+        assert (found["threshold"] == np.inf) == (found["size"] == 8) == all_classes

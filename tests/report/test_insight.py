@@ -26,4 +26,4 @@ def test_doubts_say_what_they_are_about():
         [("a", "b", 2), ("a", "", 1), ("", "b", 1)], columns=["given", "actual", "counted"]
     )
     words = [pair["words"] for pair in doubts.pairs(noise)]
-    assert words == ["a, but is b", "a is too much", "b is missing"]
+    assert words == ["a, but is b", "a is wrong", "b is missing"]

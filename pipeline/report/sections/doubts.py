@@ -44,7 +44,7 @@ def _words(given: str, actual: str) -> str:
     """A doubt, or an error: "" stands for the label not being there."""
     if not given:
         return f"{actual} is missing"
-    return f"{given}, but is {actual}" if actual else f"{given} is too much"
+    return f"{given}, but is {actual}" if actual else f"{given} is wrong"
 
 
 def _show(rows: Mapping[str, dict[str, Any]], doubt: Any) -> Shown:
