@@ -30,6 +30,7 @@ CALIBRATION = [
 ]  # fmt: skip
 RELIABILITY = ["run", "bin", "count", "confidence", "accuracy"]
 CONFORMAL = ["run", "coverage", "coverage_low", "coverage_high", "size", "threshold"]
+SHORTCUTS = ["cues", "accuracy", "above", "above_low", "above_high"]
 CHANGED = pa.schema({name: pa.string() for name in ("run", "other", "image_id", "right")})
 
 
@@ -69,6 +70,11 @@ def conformal_path(folder: Path = FOLDER) -> Path:
     return folder / "conformal.csv"
 
 
+def shortcuts_path(folder: Path = FOLDER) -> Path:
+    """SHORTCUTS: what cues that see nothing of the pictures tell of their classes."""
+    return folder / "shortcuts.csv"
+
+
 def summary_path(folder: Path = FOLDER) -> Path:
     """What was looked at, and how: a mapping for each kind of table."""
     return folder / "summary.json"
@@ -93,6 +99,11 @@ def write_calibration(
     write_csv(calibration_path(folder), calibration[CALIBRATION].round(6))
     write_csv(reliability_path(folder), reliability[RELIABILITY].round(6))
     write_csv(conformal_path(folder), conformal[CONFORMAL].round(6))
+
+
+def write_shortcuts(folder: Path, shortcuts: pd.DataFrame) -> None:
+    """The table, below `folder`."""
+    write_csv(shortcuts_path(folder), shortcuts[SHORTCUTS].round(6))
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
@@ -134,6 +145,11 @@ def read_reliability() -> pd.DataFrame:
 def read_conformal() -> pd.DataFrame:
     """CONFORMAL. Errors: `UserError`."""
     return read_csv(conformal_path(), CHECKSUMS, dtype={"run": str})
+
+
+def read_shortcuts() -> pd.DataFrame:
+    """SHORTCUTS. Errors: `UserError`."""
+    return read_csv(shortcuts_path(), CHECKSUMS, dtype={"cues": str})
 
 
 def read_summary() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Stage `insight`: what the scores say beyond themselves.
 
-Reads predictions, scores and `data/images`; writes `reports/insight`. `differences`: which runs are
-told apart; `doubts`: which labels may be wrong; `calibration`: whether
-scores are probabilities; `conformal`: sets of classes that hold the right one.
+Reads predictions, scores, `data/images` and `data/pixels`; writes `reports/insight`. `differences`:
+which runs are told apart; `calibration`: whether scores are probabilities; `conformal`: sets of
+classes that hold the right one; `shortcuts`: what `cues` that see nothing of a picture tell of its
+class; `doubts`: which labels may be wrong.
 """

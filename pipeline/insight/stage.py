@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.artifacts import images
+from pipeline.artifacts import images, pixels
 from pipeline.artifacts import insight as found
+from pipeline.artifacts.images import Labelled, labelled
 from pipeline.artifacts.predictions import Predictions, read_predictions, scores_path
 from pipeline.artifacts.scores import best_run, read_scores
 from pipeline.core.console import counted
@@ -27,9 +28,11 @@ from pipeline.insight.calibration import (
     reliability,
 )
 from pipeline.insight.conformal import Held, mean_over_groups
+from pipeline.insight.cues import cues
 from pipeline.insight.differences import Answers, changed, paired_differences
 from pipeline.insight.doubts import doubts_and_noise
 from pipeline.insight.params import Insight
+from pipeline.insight.shortcuts import shortcuts
 from pipeline.measure.resampling import group_positions
 from pipeline.measure.splitting import SPLITS
 
@@ -43,6 +46,7 @@ def insight(params: Insight, thresholds: Mapping[str, float], *, stacks: Collect
         folder.mkdir()
         compare(folder, params, thresholds, artists, stacks=stacks)
         calibrate(folder, params, thresholds, artists, stacks=stacks)
+        look_for_shortcuts(folder, params, pictures)
         doubted = doubt(folder, params, pictures)
         found.write_summary(folder, {"doubts": doubted})
         found.write_checksums_of(folder)
@@ -200,6 +204,31 @@ def doubt(folder: Path, params: Insight, pictures: Shards) -> dict[str, Any]:
         scored = len(split_of)
     found.write_doubts(folder, doubts, noise)
     return {"run": run, "scored": scored, "listed": len(doubts)}
+
+
+def look_for_shortcuts(folder: Path, params: Insight, pictures: Shards) -> None:
+    """Write what cues that see nothing of the pictures tell of their classes."""
+    small, _ = pixels.open_pixels()
+    known = Labelled(*labelled(pictures, beside=pixels.PATH, count=len(small)))
+    artists = known.table["artist"].to_pylist()
+    test = known.split == "test"
+    apart = known.artists_apart
+    found.write_shortcuts(
+        folder,
+        shortcuts(
+            cues(
+                pictures.batches(["image", "width", "height"]),
+                small,
+                names={*known.classes, *artists} - {None},
+            ),
+            known.targets,
+            known.split == "train",
+            test,
+            group_positions(np.array(artists)[test].tolist() if apart else None, int(test.sum())),
+            resamples=params.bootstrap,
+            rng=np.random.default_rng(params.seed),
+        ),
+    )
 
 
 def doubted_by(parts: list[Predictions]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -25,6 +25,7 @@ SECTIONS = (
     "runs",
     "differences",
     "calibration",
+    "shortcuts",
     "cross_validation",
     "comparisons",
     "data",

@@ -51,6 +51,7 @@ READERS = {
     "reports/comparisons/*.json": "report",
     "reports/explanations/small_cnn.parquet": "report",
     "reports/insight/*.csv": "report",
+    "reports/insight/*.json": "report",
     "reports/insight.json": "report",
 }  # fmt: skip
 

@@ -35,7 +35,7 @@ SKLEARN = {"sklearn", "scipy", "pandas"}
         ("sweep learning_rate", SKLEARN),
         ("comparison logistic", SKLEARN),
         ("evaluate", SKLEARN),
-        ("insight", {"scipy", "pandas"}),
+        ("insight", SKLEARN),
         ("report", {"altair", "scipy", "pandas"}),
     ],
 )

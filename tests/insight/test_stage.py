@@ -15,6 +15,7 @@ from pipeline.artifacts.insight import (
     read_doubts,
     read_noise,
     read_reliability,
+    read_shortcuts,
     read_summary,
 )
 from pipeline.artifacts.predictions import predictions_path, read_predictions
@@ -89,3 +90,12 @@ def test_scores_are_compared_with_shares_and_sets_made_of_exclusive_classes(made
         assert found["coverage_low"] <= found["coverage"] <= found["coverage_high"]
         assert found["coverage"] > 0.8
         assert (found["threshold"] == np.inf) == (found["size"] == 8) == all_classes
+
+
+def test_cues_are_tried_one_kind_after_the_other_and_together(made, monkeypatch):
+    monkeypatch.chdir(made[0].folder)
+    table = read_shortcuts()
+    assert table["cues"].iloc[-1] == "all together"
+    assert {"file size", "border colour", "greyness"} < {*table["cues"]}
+    assert "source folder" not in {*table["cues"]}  # the painters have theirs
+    assert table["above"].between(table["above_low"], table["above_high"]).all()

@@ -1,9 +1,10 @@
 """What the page makes of the tables of insight."""
 
 import pandas as pd
+import pytest
 
-from pipeline.artifacts.insight import DIFFERENCES
-from pipeline.report.sections import differences, doubts
+from pipeline.artifacts.insight import DIFFERENCES, SHORTCUTS
+from pipeline.report.sections import differences, doubts, shortcuts
 
 
 def test_differences_are_turned_to_be_the_best_runs():
@@ -27,3 +28,15 @@ def test_doubts_say_what_they_are_about():
     )
     words = [pair["words"] for pair in doubts.pairs(noise)]
     assert words == ["a, but is b", "a is wrong", "b is missing"]
+
+
+def test_cues_stand_at_the_majority_and_what_they_add():
+    rows = [("file size", 0.3, 0.1, 0.05, 0.15), ("all together", 0.25, 0.05, -0.1, 0.2)]
+    drawn = shortcuts.chart(pd.DataFrame(rows, columns=SHORTCUTS), 0.8).to_dict()
+    lines, points = (list(rows) for rows in drawn["datasets"].values())
+    if "low" in lines[0]:
+        lines, points = points, lines
+    assert [row["accuracy"] for row in lines] == pytest.approx([0.2, 0.8])
+    assert [(row["low"], row["high"]) for row in points] == [
+        pytest.approx((0.25, 0.35)), pytest.approx((0.1, 0.4)),
+    ]  # fmt: skip
