@@ -44,17 +44,18 @@ def shortcuts(
     if len(chosen) > MOST:
         chosen = np.sort(rng.choice(chosen, MOST, replace=False))
     commonest = targets[test][:, targets[train].sum(0).argmax()] == 1
-    tried = {**cues, ALL: pd.concat(cues.values(), axis=1)} if cues else {}
-    weights = list(resampling_weights(int(groups.max()) + 1, resamples=resamples, rng=rng))
-    rows = []
-    for kind, table in tried.items():
+    if not cues:
+        return pd.DataFrame(columns=SHORTCUTS)
+    tried = {**cues, ALL: pd.concat(cues.values(), axis=1)}
+    found = []
+    for table in tried.values():
         values = table.to_numpy(np.float64)
         scores = probed(values[chosen], targets[chosen], values[test])
-        found = hits(scores, targets[test])
-        above = found.astype(np.float32) - commonest
-        low, high = _interval(above, groups, weights)
-        rows.append((kind, found.mean(), above.mean(), low, high))
-    return pd.DataFrame(rows, columns=SHORTCUTS)
+        found.append(hits(scores, targets[test]))
+    above = np.array(found, np.float32) - commonest
+    low, high = zip(*_intervals(above, groups, resamples=resamples, rng=rng), strict=True)
+    columns = (list(tried), np.mean(found, 1), above.mean(1), low, high)
+    return pd.DataFrame(dict(zip(SHORTCUTS, columns, strict=True)))
 
 
 def probed(train: Array, targets: Array, test: Array) -> Array:
@@ -77,10 +78,17 @@ def probed(train: Array, targets: Array, test: Array) -> Array:
     return scores
 
 
-def _interval(values: Array, groups: Array, weights: list[Array]) -> tuple[float, float]:
-    """Of the mean of `values`; -1 to 1 of a single group."""
-    sums, sizes = np.bincount(groups, values), np.bincount(groups)
+def _intervals(
+    values: Array, groups: Array, *, resamples: int, rng: Generator
+) -> list[tuple[float, float]]:
+    """Of the mean of each row of `values` (K, M), the same resamples for all; -1 to 1 of a single
+    group."""
+    sizes = np.bincount(groups).astype(np.float32)
     if len(sizes) == 1:
-        return -1.0, 1.0
-    drawn = [sums @ block / (sizes @ block) for block in weights]
-    return expanded_interval(np.concatenate(drawn), len(sizes))
+        return [(-1.0, 1.0)] * len(values)
+    sums = np.array([np.bincount(groups, row) for row in values], np.float32)
+    drawn = [
+        sums @ weights / (sizes @ weights)
+        for weights in resampling_weights(len(sizes), resamples=resamples, rng=rng)
+    ]
+    return [expanded_interval(row, len(sizes)) for row in np.concatenate(drawn, 1)]
