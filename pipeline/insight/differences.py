@@ -78,7 +78,9 @@ def paired_differences(
         only_run, only_other = int((first & ~second).sum()), int((second & ~first).sum())
         row |= {"only_run": only_run, "only_other": only_other}
         rows.append(row | {"p_value": mcnemar(only_run, only_other)})
-    return pd.DataFrame(rows, columns=DIFFERENCES)
+    # Sums of float32, so that what is 0 may come out as 1e-8.
+    rounded = dict.fromkeys(DIFFERENCES[2:8], 6)
+    return pd.DataFrame(rows, columns=DIFFERENCES).round(rounded)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
