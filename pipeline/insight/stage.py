@@ -41,7 +41,7 @@ def insight(params: Insight, thresholds: Mapping[str, float], *, stacks: Collect
     """Look into the scores of the runs of `thresholds`; returns how many, and how many labels are
     doubted. Errors: `UserError`."""
     pictures = Shards(images.PATH)
-    artists = artists_apart(pictures)
+    artists = images.held_out_artists(pictures)
     with replacing(found.FOLDER) as folder:
         folder.mkdir()
         compare(folder, params, thresholds, artists, stacks=stacks)
@@ -52,14 +52,6 @@ def insight(params: Insight, thresholds: Mapping[str, float], *, stacks: Collect
         found.write_checksums_of(folder)
     labels = counted(doubted["listed"], "label")
     return f"insight: {counted(len(thresholds), 'run')} compared, {labels} doubted"
-
-
-def artists_apart(pictures: Shards) -> dict[str, str] | None:
-    """image_id -> artist, where no artist is on two sides of the split; else None."""
-    if not pictures.metadata["artists_apart"]:
-        return None
-    table = pictures.read(["image_id", "artist"])
-    return dict(zip(table["image_id"].to_pylist(), table["artist"].to_pylist(), strict=True))
 
 
 def artists_of(part: Predictions, artists: Mapping[str, str] | None) -> list[str] | None:
