@@ -144,8 +144,12 @@ def test_every_part_is_there(page_and_events):
     assert titles == [
         "Runs", "Data", "Audit", "Features", "Training", "Penalties", "First filters",
         "What the networks looked at", "Sweeps", "Classes", "Confusion", "Most confidently wrong",
-        "How this was made",
+        "Label doubts", "How this was made",
     ]  # fmt: skip
+    asked = page.locator("h3").all_inner_texts()
+    assert {"Can the scores be believed?", "Right for the right reason?"} < {*asked}
+    for chart in ("differences", "reliability", "shortcuts"):
+        assert page.locator(f"[data-spec={chart}] svg.marks").count() == 1
     assert page.locator("tr.best").count() == 1
     assert page.locator(".gallery").first.locator("img").count() == 8
     loaded = page.evaluate(
@@ -278,5 +282,5 @@ def test_without_times_the_page_is_whole(opened):
     assert set(page.evaluate(TAKEN).values()) == {MISSING}
     assert panels_of_seconds(page) == (0, False, False)
     assert page.locator("[data-spec=accuracy] svg.marks").count() == 1
-    assert page.locator("h2").count() == 13
+    assert page.locator("h2").count() == 14
     assert thrown == []
