@@ -105,7 +105,7 @@ class Choice:
     def _candidates(self, precision: Precision) -> list[torch.dtype]:
         if precision != "auto":
             return [getattr(torch, precision)]
-        return list({torch.float32, choose_precision("auto", self.device)})
+        return list(dict.fromkeys([torch.float32, choose_precision("auto", self.device)]))
 
     def _settled(self) -> Precision:
         """The precision that all processes on such hardware come to."""
@@ -113,13 +113,12 @@ class Choice:
         return dtype_name(dtype) if self._agrees(self._eager(dtype)) else "float32"
 
     def _fastest(self, make: Callable[[torch.dtype], E], precisions: list[torch.dtype]) -> E:
-        """Of several only those that agree."""
+        """Of several, float32 among them, only such others as agree."""
         made = [make(precision) for precision in precisions]
-        if len(made) > 1:
-            made = [engine for engine in made if self._agrees(engine)]
-        if len(made) > 1:
-            made.sort(key=self._rate)
-        return made[-1]
+        if len(made) == 1:
+            return made[0]
+        true = [of for of in made if of.precision == torch.float32 or self._agrees(of)]
+        return max(true, key=self._rate) if len(true) > 1 else true[0]
 
     def _rate(self, engine: Engine) -> float:
         return rate(engine, batch_size=self.batch_size, threads=self.threads, batches=1)

@@ -18,6 +18,7 @@ from pipeline.features.inference import dtype_name
 from pipeline.features.network import Network
 
 HINTS = {torch.float32: "f32", torch.bfloat16: "bf16"}
+NAMES = {torch.float32: "FP32", torch.bfloat16: "BF16"}  # of what a processor is able to
 
 
 class Converted:
@@ -47,14 +48,17 @@ class Converted:
                 f"OpenVINO cannot convert {network.name} ({reason}): set features.engine: torch"
             ) from None
 
-    @property
-    def precisions(self) -> list[torch.dtype]:
-        """What this processor multiplies."""
-        able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        return [torch.float32, *([torch.bfloat16] if "BF16" in able else [])]
-
     def compiled(self, precision: torch.dtype) -> OpenVino:
-        """In this precision, in a fraction of a second."""
+        """In this precision, in a fraction of a second.
+
+        Errors: `UserError` where the processor does not multiply it.
+        """
+        able = self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        if NAMES[precision] not in able:
+            raise UserError(
+                f"OpenVINO does not compute in {dtype_name(precision)} on this processor: set "
+                "features.precision: float32, or features.engine: torch"
+            )
         options = {
             "NUM_STREAMS": self.threads,
             "INFERENCE_NUM_THREADS": self.threads,

@@ -77,7 +77,7 @@ def test_openvino_gives_the_features_of_pytorch(name, weights, layers, pool):
 def test_neither_place_nor_thread_changes_a_bit(precision):
     made = network()
     converted = Converted(made, batch_size=BATCH, threads=2)
-    if precision not in converted.precisions:
+    if precision == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         pytest.skip("the processor has no bfloat16")
     engine = converted.compiled(precision)
     pictures = pixels(made, 2 * BATCH - 1)
@@ -184,6 +184,29 @@ def test_other_features_are_not_taken(monkeypatch, refused):
     monkeypatch.setattr(Converted, "compiled", lambda *args: Off(compiled(*args)))
     with refused("OpenVINO gives other features of test_resnet", "features.engine: torch"):
         choice(made).engine("openvino", "auto")
+
+
+def test_a_processor_without_bfloat16(refused):
+    class Core:
+        def __getattr__(self, name):
+            return getattr(real, name)
+
+        def get_property(self, device, name):
+            return ["FP32"]
+
+    converted = Converted(network(), batch_size=BATCH, threads=2)
+    real = converted._core
+    converted._core = Core()
+    with refused("OpenVINO does not compute in bfloat16", "features.precision: float32"):
+        converted.compiled(torch.bfloat16)
+    assert converted.compiled(torch.float32).precision == torch.float32
+
+
+def test_features_that_are_not_finite_are_for_the_extractor_to_tell(monkeypatch):
+    made = network()
+    monkeypatch.setattr(engines, "choose_precision", lambda *_, **__: torch.bfloat16)
+    made.mean.fill_(float("nan"))
+    assert choice(made).engine("torch", "auto").mode == "cpu in float32"
 
 
 class Off:
