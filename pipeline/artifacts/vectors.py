@@ -5,6 +5,8 @@ the classifiers see, put together."""
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,14 +57,16 @@ class VectorStore:
 
     @classmethod
     def found(cls, wanted: dict[str, Any], folder: Path) -> VectorStore | None:
-        """The store of vectors with all of `wanted` in their provenance, if some are there."""
+        """The store of vectors with all of `wanted` in their provenance, if some are there; of
+        several the one with the most shards."""
         wanted = _provenance(with_metadata(pa.schema([]), **wanted))
+        shards: Counter[str] = Counter()
         for path in sorted(folder.glob("part-*.parquet")):
             with suppress(OSError, ValueError, KeyError):
                 stored = _provenance(read_schema(path))
                 if stored.items() >= wanted.items():
-                    return cls.of(stored, folder)
-        return None
+                    shards[json.dumps(stored)] += 1
+        return cls.of(json.loads(shards.most_common(1)[0][0]), folder) if shards else None
 
     @property
     def provenance(self) -> dict[str, Any]:

@@ -32,8 +32,8 @@ E = TypeVar("E", bound=Engine)
 class Work:
     """What there is to do.
 
-    pictures: how many; first: some of them, (n, S, S, 3) uint8, at most a batch; alone: whether no
-    other process has a share, which would have to come to the same precision.
+    pictures: how many; first: some of them, (n, S, S, 3) uint8; alone: whether no other process has
+    a share, which would have to come to the same precision.
     """
 
     pictures: int
@@ -56,7 +56,8 @@ class Choice:
         start = time.perf_counter()
         self._expected = self._features(self.plain)
         seconds = (time.perf_counter() - start) * work.pictures / len(work.first) / threads
-        self.short = seconds < WORTH_CONVERTING or work.pictures < 4 * batch_size * threads
+        few = work.pictures < 4 * len(work.first) * threads
+        self.short = few or seconds < WORTH_CONVERTING
 
     def engine(self, name: EngineName, precision: Precision) -> Engine:
         """The engine of this name; auto is OpenVINO on a CPU and PyTorch, compiled where that
@@ -64,43 +65,44 @@ class Choice:
 
         In precision auto that is float32, and bfloat16 where it turns no picture's features away
         and is faster, as far as the work is worth finding out. Where others have a share, not the
-        time decides but the hardware.
+        time decides but the hardware. Features that are not finite are left to who asks for them.
         Errors: `UserError` when an engine asked for by name is not there, or cannot do this.
         """
-        if precision == "auto" and not self.work.alone:
+        if not self._expected.isfinite().all():
+            return self.plain
+        auto = precision == "auto"
+        if auto and not self.work.alone:
             precision = self._settled()
         if self.short and name in ("auto", "torch"):
             return self._eager(torch.bfloat16) if precision == "bfloat16" else self.plain
+        dtypes = self._candidates(precision)
         if name == "openvino" or (name == "auto" and self.device.type == "cpu"):
             try:
-                return self._converted(precision)
+                return self._fastest(self._converted(), dtypes, check=auto)
             except UserError as error:
                 if name == "openvino":
                     raise
-                print(f"features: {error}")
-        engine = self._fastest(self._eager, self._candidates(precision))
+                print(f"features: PyTorch computes, as {error}")
+        engine = self._fastest(self._eager, dtypes, check=auto)
         if name == "compiled":
             engine.compile(self.batch_size)
         elif name == "auto" and self.device.type == "cuda":
             engine.compile_if_faster(self.work.pictures, batch_size=self.batch_size)
+            if engine.compiled and not self._agrees(engine):
+                return self._eager(engine.precision)
         return engine
 
     def _eager(self, precision: torch.dtype) -> Torch:
         return Torch(self.network, self.device, precision)
 
-    def _converted(self, precision: Precision) -> Engine:
-        if self.device.type != "cpu":
-            raise UserError(
-                f"features.engine is openvino, which is for CPUs, but the device is {self.device}: "
-                "use auto"
-            )
+    def _converted(self) -> Callable[[torch.dtype], Engine]:
         made = Converted(self.network, batch_size=self.batch_size, threads=self.threads)
         if not self._agrees(made.compiled(torch.float32)):
             raise UserError(
                 f"OpenVINO gives other features of {self.network.name} than PyTorch: set "
                 "features.engine: torch"
             )
-        return self._fastest(made.compiled, self._candidates(precision))
+        return made.compiled
 
     def _candidates(self, precision: Precision) -> list[torch.dtype]:
         if precision != "auto":
@@ -112,13 +114,16 @@ class Choice:
         dtype = choose_precision("auto", self.device, matrix_unit=True)
         return dtype_name(dtype) if self._agrees(self._eager(dtype)) else "float32"
 
-    def _fastest(self, make: Callable[[torch.dtype], E], precisions: list[torch.dtype]) -> E:
-        """Of several, float32 among them, only such others as agree."""
+    def _fastest(
+        self, make: Callable[[torch.dtype], E], precisions: list[torch.dtype], *, check: bool
+    ) -> E:
+        """check: float32 rather than a precision that does not agree."""
         made = [make(precision) for precision in precisions]
-        if len(made) == 1:
-            return made[0]
-        true = [of for of in made if of.precision == torch.float32 or self._agrees(of)]
-        return max(true, key=self._rate) if len(true) > 1 else true[0]
+        if check:
+            made = [of for of in made if of.precision == torch.float32 or self._agrees(of)]
+        if not made:
+            return make(torch.float32)
+        return max(made, key=self._rate) if len(made) > 1 else made[0]
 
     def _rate(self, engine: Engine) -> float:
         return rate(engine, batch_size=self.batch_size, threads=self.threads, batches=1)
@@ -136,7 +141,10 @@ class Choice:
         return True
 
     def _features(self, engine: Engine) -> Tensor:
-        pixels = padded(self.work.first, self.batch_size).to(self.device)
+        batches = (
+            padded(part, self.batch_size).to(self.device)
+            for part in torch.split(self.work.first, self.batch_size)
+        )
         with workers(self.device, 1) as pool:
-            features = pool.submit(engine, pixels).result()
-        return features[: len(self.work.first)].cpu()
+            features = torch.cat([part.cpu() for part in pool.map(engine, batches)])
+        return features[: len(self.work.first)]

@@ -72,6 +72,11 @@ class Extractor:
         self.device = choose_device(execution.device)
         if execution.decoder == "cuda" and self.device.type != "cuda":
             raise UserError(f"features.decoder is cuda, but the device is {self.device}: use cpu")
+        if execution.engine == "openvino" and self.device.type != "cpu":
+            raise UserError(
+                f"features.engine is openvino, which is for CPUs, but the device is {self.device}: "
+                "use auto"
+            )
         self._execution = execution
         self.threads = execution.threads or cores()
         self.batch_size: int
@@ -117,12 +122,14 @@ class Extractor:
     def expect(self, pictures: int, first: Sequence[bytes], *, alone: bool = True) -> None:
         """Choose the engine, and the precision where it is auto, by the `first` of so many.
 
-        alone: whether no other process has a share of them. Errors: `UserError` for an engine that
-        is not there or cannot compute this, `PictureError` for a picture that cannot be decoded.
+        No batch is larger than their number. alone: whether no other process has a share. Errors:
+        `UserError` for an engine that is not there or cannot compute this, `PictureError` for a
+        picture that cannot be decoded.
         """
+        self.batch_size = min(self.batch_size, pictures)
         choice = Choice(
             self._engine.network,
-            Work(pictures, self._prepare(first[: self.batch_size]), alone),
+            Work(pictures, self._prepare(first), alone),
             self.device,
             batch_size=self.batch_size,
             threads=self._streams,

@@ -38,7 +38,7 @@ class Readout(nn.Module):
         self.norm = getattr(self.trunk, "norm", None)
         self.prefix = getattr(self.trunk, "num_prefix_tokens", 0)  # class and register tokens
         self.places_first = getattr(self.trunk, "output_fmt", None) == "NHWC"
-        self.names = [LAST] if layers == LAST else self._names(layers)
+        self.names = [LAST] if layers in (LAST, [LAST]) else self._names(layers)
         self.maps = _Last(self.trunk) if self.names == [LAST] else self._extractor()
         side = backbone.recipe.input_size
         example = torch.zeros(1, 3, side, side)

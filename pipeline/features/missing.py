@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,8 @@ from pipeline.core.errors import UserError
 from pipeline.core.files import in_writing
 from pipeline.core.parquet import Shards, shard_batches, shard_ids
 from pipeline.features.extraction import Extractor
+
+JUDGED = 8  # pictures by which an engine is chosen
 
 Shard = tuple[list[str], NDArray[np.float16]]  # image_ids and their vectors (N, D)
 
@@ -124,16 +126,22 @@ def compute(work: Plan, extractor: Extractor) -> Iterator[NDArray[np.float16]]:
 
 
 def expect(work: Plan, extractor: Extractor, images: Shards, *, alone: bool) -> None:
-    """Let the extractor choose its engine by the first pictures of all.
+    """Let the extractor choose its engine by some of all pictures, JUDGED at most.
 
     Of several processes (not `alone`) so each sees the same. One that cannot be decoded is named
     when its turn comes.
     """
     if work.new:
-        everything = replace(work, missing=images.paths, known={})
-        pictures = (data for _, data in new_pictures(everything))
+        paths = images.paths[:: -(-len(images.paths) // JUDGED)]
+        each = -(-JUDGED // len(paths))
+        some = [data for path in paths for data in islice(_encoded(path), each)]
         with suppress(PictureError):
-            extractor.expect(work.new, list(islice(pictures, extractor.batch_size)), alone=alone)
+            extractor.expect(work.new, some[:JUDGED], alone=alone)
+
+
+def _encoded(path: Path) -> Iterator[bytes]:
+    for rows in shard_batches(path, ["image"]):
+        yield from (data.as_py() for data in rows["image"].field("bytes"))
 
 
 def extract(work: Plan, store: VectorStore, extractor: Extractor, *, what: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,11 @@ class Network(nn.Module):
         self.name = recipe.name
         self.side = recipe.input_size
         example = torch.rand(1, 3, self.side, self.side, generator=torch.Generator().manual_seed(0))
-        self.readout = Readout(Backbone(folded(backbone.trunk, example), recipe), layers, pool)
+        named = (
+            [] if isinstance(layers, str) else [name for name in layers if isinstance(name, str)]
+        )
+        trunk = folded(backbone.trunk, example, apart=named)
+        self.readout = Readout(Backbone(trunk, recipe), layers, pool)
         self.widths = self.readout.widths
         # mean and std are of values in 0..1, pixels are in 0..255
         self.register_buffer("mean", 255 * torch.tensor(recipe.mean).view(1, 3, 1, 1))
@@ -57,9 +62,11 @@ class Network(nn.Module):
 
 
 @torch.no_grad()
-def folded(trunk: nn.Module, example: Tensor) -> nn.Module:
+def folded(trunk: nn.Module, example: Tensor, *, apart: Sequence[str] = ()) -> nn.Module:
     """A copy with each batch norm put into the convolution whose output it takes.
 
+    apart: modules whose own output is asked for; such a convolution, or what lies in such a norm,
+    stays as it is.
     Which follow each other is seen by running `example`; timm's norms keep their activation. A
     trunk that would then answer otherwise is copied as it is.
     """
@@ -68,7 +75,8 @@ def folded(trunk: nn.Module, example: Tensor) -> nn.Module:
     pairs = _convolutions_before_norms(copied, example)
     for conv, norm in pairs:
         mean, variance = norm.running_mean, norm.running_var
-        if mean is None or variance is None:
+        inside = (name for name in apart if name.startswith(f"{names[norm]}."))
+        if mean is None or variance is None or names[conv] in apart or any(inside):
             continue
         conv.weight, conv.bias = fuse_conv_bn_weights(
             conv.weight, conv.bias, mean, variance, norm.eps, norm.weight, norm.bias

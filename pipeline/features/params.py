@@ -41,14 +41,14 @@ class Features(Strict):
     """Decode JPEGs of more than twice the needed size at 1/2, 1/4 or 1/8 of theirs."""
     precision: Precision
     """Of the network's arithmetic; `auto` is bfloat16 where it proves faster and the first
-    pictures' features of each layer keep a cosine of 0.999 to those in float32, otherwise
-    float32."""
+    pictures' features of each layer keep a cosine of 0.999 to those in float32, otherwise, and
+    for work of a few seconds, float32; where there are vectors it is theirs."""
     decoder: Decoder
     """Where JPEGs are decoded."""
     engine: EngineName
     """What computes: PyTorch as it is (`torch`) or compiled by it, or OpenVINO; `auto`, when the
     work takes more than seconds, is OpenVINO on a CPU, and compiled on a GPU where that proves
-    faster. No other vectors but for rounding."""
+    faster. No other vectors but for rounding, where the precision stays."""
     batch_size: PositiveInt | Auto
     """Pictures per forward pass; `auto` is 8 a thread, 256 on a GPU."""
     device: Device

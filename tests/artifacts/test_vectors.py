@@ -56,7 +56,13 @@ def test_what_is_there_is_found_by_some_of_its_provenance(store):
         assert VectorStore.found(wanted, store.folder).provenance == PROVENANCE
     for wanted in ({"digest": "2"}, {"digest": "1", "pool": "mean"}):
         assert VectorStore.found(wanted, store.folder) is None
-    store.path(IDS).write_bytes(b"cut")
+    other = VectorStore.of(PROVENANCE | {"digest": "2"}, store.folder)
+    for image_id in "de":
+        other.write([image_id], VECTORS[:1], mode="cpu")
+    assert VectorStore.found({}, store.folder).provenance == other.provenance
+    assert VectorStore.found({"digest": "1"}, store.folder).provenance == PROVENANCE
+    for path in store.folder.iterdir():
+        path.write_bytes(b"cut")
     assert VectorStore.found({}, store.folder) is None
 
 

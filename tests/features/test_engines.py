@@ -159,7 +159,9 @@ def test_openvino_not_installed(monkeypatch, refused, capsys):
     with refused("OpenVINO is not installed", "pip install openvino", "features.engine: torch"):
         choice(network()).engine("openvino", "auto")
     assert choice(network()).engine("auto", "float32").mode == "cpu in float32"
-    assert capsys.readouterr().out.startswith("features: OpenVINO is not installed")
+    assert capsys.readouterr().out.startswith(
+        "features: PyTorch computes, as OpenVINO is not installed"
+    )
 
 
 class Undecided(nn.Module):
@@ -175,7 +177,9 @@ def test_what_openvino_cannot_convert(refused, capsys):
     with refused("OpenVINO cannot convert test_resnet", "features.engine: torch"):
         choice(made).engine("openvino", "auto")
     assert choice(made).engine("auto", "float32").mode == "cpu in float32"
-    assert capsys.readouterr().out.startswith("features: OpenVINO cannot convert test_resnet")
+    assert capsys.readouterr().out.startswith(
+        "features: PyTorch computes, as OpenVINO cannot convert test_resnet"
+    )
 
 
 def test_other_features_are_not_taken(monkeypatch, refused):
@@ -202,11 +206,13 @@ def test_a_processor_without_bfloat16(refused):
     assert converted.compiled(torch.float32).precision == torch.float32
 
 
-def test_features_that_are_not_finite_are_for_the_extractor_to_tell(monkeypatch):
+@pytest.mark.parametrize("name", ["auto", "torch", "compiled", "openvino"])
+def test_features_that_are_not_finite_are_for_the_extractor_to_tell(monkeypatch, name, capsys):
     made = network()
     monkeypatch.setattr(engines, "choose_precision", lambda *_, **__: torch.bfloat16)
     made.mean.fill_(float("nan"))
-    assert choice(made).engine("torch", "auto").mode == "cpu in float32"
+    assert choice(made).engine(name, "auto").mode == "cpu in float32"
+    assert capsys.readouterr().out == ""
 
 
 class Off:

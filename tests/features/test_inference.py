@@ -93,6 +93,19 @@ def test_folding_keeps_the_function(name, norms):
     torch.testing.assert_close(trunk(image), expected)  # the original is as it was
 
 
+def test_a_layer_that_is_named_is_as_it_was(tiny):
+    """Also a convolution, whose norm is otherwise put into it, and the inside of such a norm."""
+    layers = ["conv1.0", "layer1.0.conv1", "layer1"]
+    pictures = pixels(2, tiny.recipe.input_size)
+    images = (pictures.permute(0, 3, 1, 2) / 255 - torch.tensor(tiny.recipe.mean).view(3, 1, 1)) / (
+        torch.tensor(tiny.recipe.std).view(3, 1, 1)
+    )
+    with torch.inference_mode():
+        expected = Readout(tiny, layers, "mean")(images)
+        found = Network(tiny, layers, "mean")(pictures)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
 class Forked(nn.Module):
     """The convolution's output goes to the norm and past it: folding would change the sum."""
 
