@@ -1,4 +1,4 @@
-"""Whether scores can be taken for probabilities, and what one temperature would mend.
+"""Whether scores can be taken for probabilities.
 
 Guo, Pleiss, Sun & Weinberger 2017, On calibration of modern neural networks, arXiv 1706.04599.
 """
@@ -12,16 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_softmax, logit
 
 from pipeline.measure.resampling import group_positions, resampling_weights
 
 Array = NDArray[Any]
 
 BINS = 15  # as in the paper
-LEAST = float(np.finfo(np.float32).eps)  # a score of 0 counts as this
-COLDEST, HOTTEST = 0.05, 20.0  # temperatures that are tried
 
 
 def confidences(scores: Array, targets: Array, *, multilabel: bool) -> tuple[Array, Array]:
@@ -96,41 +92,3 @@ def _bins(confidence: Array) -> NDArray[np.int64]:
     position = np.ceil(confidence * BINS).astype(np.int64) - 1
     bounded: NDArray[np.int64] = np.clip(position, 0, BINS - 1)
     return bounded
-
-
-def log_loss(scores: Array, targets: Array, *, temperature: float, multilabel: bool) -> float:
-    """Mean over pictures, and over classes where several are possible, at a temperature."""
-    logits = _logits(scores, multilabel=multilabel) / temperature
-    if multilabel:
-        return float(np.logaddexp(0, np.where(targets == 1, -logits, logits)).mean())
-    own = log_softmax(logits, axis=1)[np.arange(len(targets)), targets.argmax(1)]
-    return float(-own.mean())
-
-
-def at_temperature(scores: Array, temperature: float, *, multilabel: bool) -> Array:
-    """(N, C) scores whose logits are divided by the temperature: more than 1 makes them milder.
-
-    softmax(log p / T) of exclusive classes, else each class its sigmoid (section 4.2).
-    """
-    logits = _logits(scores, multilabel=multilabel) / temperature
-    tempered: Array = expit(logits) if multilabel else np.exp(log_softmax(logits, axis=1))
-    return tempered
-
-
-def fit_temperature(scores: Array, targets: Array, *, multilabel: bool) -> float:
-    """The temperature with the least `log_loss`, between COLDEST and HOTTEST."""
-
-    def loss(log_temperature: float) -> float:
-        temperature = float(np.exp(log_temperature))
-        return log_loss(scores, targets, temperature=temperature, multilabel=multilabel)
-
-    bounds = (np.log(COLDEST), np.log(HOTTEST))
-    return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))
-
-
-def _logits(scores: Array, *, multilabel: bool) -> Array:
-    scores = scores.astype(np.float64)
-    if multilabel:
-        logits: Array = logit(np.clip(scores, LEAST, 1 - LEAST))
-        return logits
-    return np.log(np.maximum(scores, LEAST))

@@ -19,12 +19,9 @@ from pipeline.core.console import counted
 from pipeline.core.files import replacing
 from pipeline.core.parquet import Shards
 from pipeline.insight.calibration import (
-    at_temperature,
     calibration_error,
     calibration_error_interval,
     confidences,
-    fit_temperature,
-    log_loss,
     reliability,
 )
 from pipeline.insight.conformal import Held, mean_over_groups
@@ -35,6 +32,7 @@ from pipeline.insight.params import Insight
 from pipeline.insight.shortcuts import shortcuts
 from pipeline.measure.resampling import group_positions
 from pipeline.measure.splitting import SPLITS
+from pipeline.measure.temperature import at_temperature, fit_temperature, log_loss
 
 
 def insight(params: Insight, thresholds: Mapping[str, float], *, stacks: Collection[str]) -> str:

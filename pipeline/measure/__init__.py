@@ -1,1 +1,1 @@
-"""What is measured, and on which part: accuracy, its intervals, the split of the pictures."""
+"""What is measured, and on which part: accuracy, its intervals, temperatures, the split."""

@@ -1,32 +1,16 @@
-"""Calibration by hand and in simulations with a planted temperature."""
+"""Calibration by hand and in simulations with a known error."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import expit, softmax
-from sklearn import metrics as oracle
 
 from pipeline.insight.calibration import (
-    at_temperature,
     calibration_error,
     calibration_error_interval,
     confidences,
-    fit_temperature,
-    log_loss,
     reliability,
 )
-
-
-def planted(rng, count, temperature, *, multilabel, classes=5):
-    """Scores that are right at this temperature and no other, and targets drawn from them."""
-    logits = rng.normal(0, 2, (count, classes))
-    if multilabel:
-        targets = rng.random(logits.shape) < expit(logits)
-        return expit(logits * temperature), targets.astype(int)
-    probabilities = softmax(logits, axis=1)
-    drawn = (probabilities.cumsum(1) > rng.random((count, 1))).argmax(1)
-    return softmax(logits * temperature, axis=1), np.eye(classes, dtype=int)[drawn]
 
 
 def test_by_hand():
@@ -47,39 +31,6 @@ def test_what_is_said_of_a_picture():
     assert (confidence.tolist(), right.tolist()) == ([0.8, 0.6], [1, 0])
     confidence, right = confidences(scores, targets, multilabel=True)
     assert (confidence.tolist(), right.tolist()) == ([0.2, 0.8, 0.6, 0.4], [0, 1, 0, 1])
-
-
-@pytest.mark.parametrize("multilabel", [False, True])
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-def test_a_planted_temperature_is_found(rng, temperature, multilabel):
-    scores, targets = planted(rng, 20_000, temperature, multilabel=multilabel)
-    scores = scores.astype(np.float32)
-    found = fit_temperature(scores, targets, multilabel=multilabel)
-    assert found == pytest.approx(temperature, rel=0.05)
-    tempered = at_temperature(scores, found, multilabel=multilabel)
-    after = calibration_error(*confidences(tempered, targets, multilabel=multilabel))
-    assert after < 0.015
-    same = at_temperature(scores, 1.0, multilabel=multilabel)
-    np.testing.assert_allclose(same, scores, atol=1e-6)
-
-
-@pytest.mark.parametrize("multilabel", [False, True])
-def test_log_loss_is_scikit_learns(rng, multilabel):
-    scores, targets = planted(rng, 300, 1.5, multilabel=multilabel)
-    found = log_loss(scores, targets, temperature=2.0, multilabel=multilabel)
-    tempered = at_temperature(scores, 2.0, multilabel=multilabel)
-    if multilabel:
-        expected = oracle.log_loss(targets.ravel(), tempered.ravel())
-    else:
-        expected = oracle.log_loss(targets.argmax(1), tempered)
-    assert found == pytest.approx(expected, abs=1e-6)
-
-
-def test_scores_of_nothing_have_a_loss():
-    scores, targets = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[1, 0], [0, 1]])
-    for multilabel in (False, True):
-        assert np.isfinite(log_loss(scores, targets, temperature=1.0, multilabel=multilabel))
-        assert fit_temperature(scores, targets, multilabel=multilabel) > 1
 
 
 @pytest.mark.slow(reason="many sets are drawn")
