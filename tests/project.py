@@ -30,6 +30,8 @@ TINY = {
     "pixels.size": 12,
     **{f"cnns.{name}.epochs": 2 for name in ("small_cnn", "lenet")},
     **{f"cnns.{name}.batch_size": 16 for name in ("small_cnn", "lenet")},
+    **{f"{name}.calibrate": "temperature" for name in ("classifiers.adam", "cnns.lenet")},
+    "stacks.stacked.calibrate": "temperature",
     "sweeps.learning_rate.vary.learning_rate": [0.01, 0.1],
     "comparisons.logistic.draws": 2,
 }

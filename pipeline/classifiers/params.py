@@ -21,13 +21,13 @@ from pipeline.classifiers.bounds import (
     ScheduleName,
     Sizes,
 )
-from pipeline.core.schema import NotNegative, OffOr, PositiveFloat, Probability, Seed, Share, Strict
+from pipeline.core.schema import NotNegative, OffOr, PositiveFloat, Scored, Seed, Share
 
 Wanted = Literal["all"] | Annotated[list[str], Field(min_length=1)]
 Folds = Annotated[int, Field(ge=2, le=100)]
 
 
-class Run(Strict):
+class Run(Scored):
     """What every run has, whatever its kind.
 
     estimator: the class that is trained, `module:name`; it is given the values of the run that its
@@ -48,8 +48,6 @@ class Run(Strict):
     """Of each input, by the training pictures."""
     folds: Folds | OffOr
     """Cross-validation of the training pictures, by artist where the split is; stacks need it."""
-    threshold: Probability
-    """A class counts as predicted above this score (precision, recall, F1)."""
     repeats: Annotated[int, Field(ge=1, le=1000)]
     """Trainings with the seeds seed, seed + 1, …"""
     seed: Seed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from pipeline.compute.parallel import cores
 from pipeline.core.dotted import dotted
 from pipeline.core.errors import UserError
 from pipeline.core.tensors import loading_model, save_model
+from pipeline.measure.temperature import at_temperature, fit_temperature
 
 Array = NDArray[np.float32]
 
@@ -30,20 +31,23 @@ class TrainedRun:
     """A fitted estimator with the normalisation that stands before it.
 
     shift, scale: (D,) float32; 0 and 1 where the run does not normalise. n_classes: C.
+    temperature: what the scores are at, None where they are the estimator's own.
     """
 
     estimator: Any
     shift: Array
     scale: Array
     n_classes: int
+    temperature: float | None = None
 
     def scores(self, vectors: Array) -> Array:
         """(N, D) -> (N, C) probabilities; their rows sum to 1 unless multi-label.
 
-        A class that training did not see has 0.
+        A class that training did not see has 0, or next to 0 at a temperature.
         """
         found = self.estimator.predict_proba((vectors - self.shift) / self.scale)
-        return in_all_classes(found, self.estimator.classes_, self.n_classes)
+        scores = in_all_classes(found, self.estimator.classes_, self.n_classes)
+        return at_temperature(scores, self.temperature, multilabel=self.estimator.multilabel_)
 
     def save(self, path: Path, *, run: Run, image_shape: Shape | None, **provenance: Any) -> None:
         """Write arrays to `path` (safetensors), parameters and provenance beside it (.json)."""
@@ -55,6 +59,7 @@ class TrainedRun:
             **provenance,
             multilabel=self.estimator.multilabel_,
             image_shape=image_shape,
+            temperature=self.temperature,
             run=run.model_dump(),
         )
 
@@ -70,7 +75,7 @@ def load_run(path: Path) -> tuple[TrainedRun, dict[str, Any]]:
         estimator.load_state_dict(
             tensors, classes=np.arange(count), multilabel=stored["multilabel"]
         )
-        return TrainedRun(estimator, shift, scale, count), stored
+        return TrainedRun(estimator, shift, scale, count, stored["temperature"]), stored
 
 
 def make_estimator(run: Run, *, seed: int, image_shape: Shape | None) -> Any:
@@ -103,7 +108,10 @@ def processes(data: Dataset) -> int:
 
 
 def train(run: Run, training: Dataset, validation: Dataset, *, seed: int) -> TrainedRun:
-    """Train a run with this seed. Errors: FloatingPointError when training diverges."""
+    """Train a run with this seed, and calibrate it if it says so.
+
+    Errors: FloatingPointError when training diverges.
+    """
     shift, scale = normalization(run, training.vectors)
     estimator = make_estimator(run, seed=seed, image_shape=training.image_shape)
     x, y, *held_out = (
@@ -115,7 +123,12 @@ def train(run: Run, training: Dataset, validation: Dataset, *, seed: int) -> Tra
         )
     )
     estimator.fit(x, y, validation=tuple(held_out))
-    return TrainedRun(estimator, shift, scale, training.targets.shape[1])
+    trained = TrainedRun(estimator, shift, scale, training.targets.shape[1])
+    if run.calibrate == "none":
+        return trained
+    scores = trained.scores(validation.vectors)
+    found = fit_temperature(scores, validation.targets, multilabel=training.multilabel)
+    return replace(trained, temperature=found)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pipeline.core.schema import (
     OffOr,
     PositiveFloat,
     Precision,
-    Probability,
+    Scored,
     Seed,
     Share,
     Strict,
@@ -71,7 +71,7 @@ class Transfer(Strict):
     """A second part, in which the last layers of the trunk train too."""
 
 
-class CnnRun(Strict):
+class CnnRun(Scored):
     """A network on pixels, trained end to end, or a pretrained one with a new head."""
 
     architecture: str | Transfer
@@ -112,8 +112,6 @@ class CnnRun(Strict):
     """By `torch.compile`."""
     device: Device
     """Where it trains; `auto` is cuda when there is one."""
-    threshold: Probability
-    """A class counts as predicted above this score (precision, recall, F1)."""
     explain: Annotated[int, Field(ge=0, le=96)] = 4
     """Right and as many wrong test pictures to show what it looked at."""
     repeats: Annotated[int, Field(ge=1, le=1000)]

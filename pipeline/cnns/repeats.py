@@ -19,6 +19,7 @@ from pipeline.compute.devices import choose_device, choose_precision
 from pipeline.compute.distributed import World
 from pipeline.core.console import progress
 from pipeline.measure.accuracy import Epoch
+from pipeline.measure.temperature import at_temperature, fit_temperature
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,14 @@ def train_one(
 
     for _ in progress(epochs, what=f"{name}, epoch", total=total, size=gained):
         pass
+    scores, multilabel = trainer.scores(held_out), inputs.multilabel
+    temperature = None
+    if params.calibrate == "temperature":
+        known = scores[split[split != "train"] == "validation"]
+        temperature = fit_temperature(known, validation.targets, multilabel=multilabel)
+        scores = at_temperature(scores, temperature, multilabel=multilabel)
     trained = TrainedNetwork(
-        trainer.evaluated, params, trunk, training.shape, inputs.classes, inputs.multilabel
+        trainer.evaluated, params, trunk, training.shape, inputs.classes, multilabel, temperature
     )
     done = trainer.progress
-    return Repeat(trained, done.history, done.seconds, trainer.scores(held_out), saved)
+    return Repeat(trained, done.history, done.seconds, scores, saved)

@@ -19,11 +19,15 @@ from pipeline.cnns.training import probabilities
 from pipeline.cnns.transfer import Trunk, rebuild_trunk, with_head
 from pipeline.compute.devices import choose_precision
 from pipeline.core.tensors import loading_model, save_model
+from pipeline.measure.temperature import at_temperature
 
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """A network that has been trained, for pictures of `shape` (H, W, C)."""
+    """A network that has been trained, for pictures of `shape` (H, W, C).
+
+    temperature: what the scores are at, None where they are the network's own.
+    """
 
     network: nn.Module
     run: CnnRun
@@ -31,15 +35,17 @@ class TrainedNetwork:
     shape: tuple[int, int, int]
     classes: list[str]
     multilabel: bool
+    temperature: float | None = None
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(N, H, W, C) -> (N, L) probabilities, on the CPU in the precision of its trainings; rows
         sum to 1 unless `multilabel`."""
         device = torch.device("cpu")
-        return probabilities(
+        scores = probabilities(
             self.network, pixels, multilabel=self.multilabel, device=device,
             dtype=choose_precision(self.run.precision, device, matrix_unit=True),
         )  # fmt: skip
+        return at_temperature(scores, self.temperature, multilabel=self.multilabel)
 
     def save(self, path: Path, **provenance: Any) -> None:
         """Write tensors to `path` (safetensors), all else beside it (.json)."""
@@ -54,6 +60,7 @@ class TrainedNetwork:
             shape=self.shape,
             classes=self.classes,
             multilabel=self.multilabel,
+            temperature=self.temperature,
         )
 
     def _first_convolution(self) -> str | None:
@@ -76,7 +83,8 @@ class TrainedNetwork:
             shape = (height, width, channels)
             network = rebuild(run, trunk, shape=shape, classes=len(classes))
             network.load_state_dict({k: torch.from_numpy(v) for k, v in tensors.items()})
-            return cls(network, run, trunk, shape, classes, stored["multilabel"]), stored
+            multilabel, temperature = stored["multilabel"], stored["temperature"]
+            return cls(network, run, trunk, shape, classes, multilabel, temperature), stored
 
 
 def rebuild(

@@ -42,6 +42,16 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class Scored(Strict):
+    """What every run has that gives scores."""
+
+    threshold: Probability
+    """A class counts as predicted above this score (precision, recall, F1)."""
+    calibrate: Literal["temperature"] | OffOr = "none"
+    """`temperature`: all scores are at the temperature with the least log loss of the validation
+    pictures, each training's own (Guo and others 2017)."""
+
+
 def shown(value: Any) -> str:
     """`value` as Python writes it, at most LONGEST letters of it."""
     text = repr(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 from pipeline.classifiers.estimator import in_all_classes
 from pipeline.classifiers.logistic import LogisticClassifier
 from pipeline.core.tensors import loading_model, save_model
+from pipeline.measure.temperature import at_temperature, fit_temperature
 
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Stack:
-    """runs: the members' names, in the order of their scores; classes: names of the columns."""
+    """runs: the members' names, in the order of their scores; classes: names of the columns;
+    temperature: what the scores are at, None where they are the estimator's own."""
 
     estimator: LogisticClassifier
     runs: tuple[str, ...]
     classes: list[str]
+    temperature: float | None = None
 
     @classmethod
     def fit(
@@ -43,7 +46,14 @@ class Stack:
     def scores(self, members: Sequence[Array]) -> Array:
         """Each member's scores (N, C) -> (N, C)."""
         found = self.estimator.predict_proba(np.concatenate(members, axis=1))
-        return in_all_classes(found, self.estimator.classes_, len(self.classes))
+        scores = in_all_classes(found, self.estimator.classes_, len(self.classes))
+        return at_temperature(scores, self.temperature, multilabel=self.estimator.multilabel_)
+
+    def calibrated(self, members: Sequence[Array], targets: NDArray[np.int8]) -> Stack:
+        """The same at the temperature for these pictures, each member's scores (N, C)."""
+        multilabel = self.estimator.multilabel_
+        found = fit_temperature(self.scores(members), targets, multilabel=multilabel)
+        return replace(self, temperature=found)
 
     def save(self, path: Path) -> None:
         """Write arrays to `path` (safetensors), all else beside it (.json)."""
@@ -54,6 +64,7 @@ class Stack:
             classes=self.classes,
             seen=self.estimator.classes_.tolist(),
             multilabel=self.estimator.multilabel_,
+            temperature=self.temperature,
         )
 
     @classmethod
@@ -63,4 +74,5 @@ class Stack:
             estimator = LogisticClassifier().load_state_dict(
                 tensors, classes=np.array(stored["seen"]), multilabel=stored["multilabel"]
             )
-            return cls(estimator, tuple(stored["runs"]), stored["classes"])
+            runs, classes = tuple(stored["runs"]), stored["classes"]
+            return cls(estimator, runs, classes, stored["temperature"])

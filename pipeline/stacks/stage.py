@@ -43,6 +43,9 @@ def stack(name: str, params: StackParams) -> str:
         multilabel=first.multilabel,
         C=params.C,
     )
+    if params.calibrate == "temperature":
+        known = [read_predictions(path, split="validation") for path in paths]
+        fitted = fitted.calibrated([member.scores[0] for member in known], known[0].targets)
     held_out = [read_held_out(path) for path in paths]
     table = predictions_table(
         held_out[0][0],

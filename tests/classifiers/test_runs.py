@@ -30,6 +30,7 @@ from pipeline.classifiers.runs import (
     train,
 )
 from pipeline.core.files import read_json, write_checked_json
+from pipeline.measure.temperature import log_loss
 
 COMMON = {
     "input": "components",
@@ -37,6 +38,7 @@ COMMON = {
     "normalize": "none",
     "folds": "none",
     "threshold": 0.5,
+    "calibrate": "none",
     "repeats": 2,
     "seed": 5,
 }
@@ -249,6 +251,26 @@ def test_repeats(network):
     first, again, second = (fitted(network, repeat=r).scores(data) for r in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - second).max() > 1e-6
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_calibrated_it_answers_the_same_and_is_believed_less_or_more(run, multilabel, tmp_path):
+    before = fitted(run, multilabel=multilabel)
+    run = run.model_copy(update={"calibrate": "temperature"})
+    trained = fitted(run, multilabel=multilabel)
+    validation = dataset(30, multilabel=multilabel, seed=30)
+    scores, own = (of.scores(validation.vectors) for of in (trained, before))
+    np.testing.assert_array_equal(scores.argmax(1), own.argmax(1))
+    assert before.temperature is None
+    losses = [
+        log_loss(of, validation.targets, temperature=1, multilabel=multilabel)
+        for of in (scores, own)
+    ]
+    assert losses[0] <= losses[1] + 1e-6
+    trained.save(tmp_path / "new.safetensors", run=run, image_shape=SHAPE, classes=CLASSES)
+    loaded, stored = load_run(tmp_path / "new.safetensors")
+    assert stored["temperature"] == trained.temperature
+    np.testing.assert_array_equal(loaded.scores(validation.vectors), scores)
 
 
 @pytest.mark.parametrize("multilabel", [False, True])

@@ -10,14 +10,17 @@ from pipeline.cnns.trained import TrainedNetwork
 
 
 @pytest.mark.parametrize("standardize", ["set", "picture"])
-@pytest.mark.parametrize("multilabel", [False, True])
-def test_round_trip(run, pictures, standardize, multilabel, tmp_path):
+@pytest.mark.parametrize(("multilabel", "temperature"), [(False, None), (True, None), (False, 2.5)])
+def test_round_trip(run, pictures, standardize, multilabel, temperature, tmp_path):
     params = run(standardize=standardize)
     network, trunk = make_network(params, pictures, seed=0, pretrained_dir=tmp_path)
-    trained = TrainedNetwork(network, params, trunk, pictures.shape, list("abc"), multilabel)
+    trained = TrainedNetwork(
+        network, params, trunk, pictures.shape, list("abc"), multilabel, temperature
+    )
     trained.save(tmp_path / "n.safetensors", pixels={"size": 12})
     loaded, stored = TrainedNetwork.load(tmp_path / "n.safetensors")
     np.testing.assert_array_equal(loaded.scores(pictures[:]), trained.scores(pictures[:]))
+    assert loaded.temperature == temperature
     assert (stored["pixels"], loaded.classes) == ({"size": 12}, ["a", "b", "c"])
     assert stored["first_convolution"].startswith("1.")
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from processes import run
 
-from pipeline.artifacts.predictions import read_predictions
+from pipeline.artifacts.predictions import read_predictions, scores_path
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +41,18 @@ def predict(made, tmp_path):
     return predicted
 
 
-def test_new_pictures_get_what_evaluation_saw(made, predict, pictures, tmp_path):
+@pytest.mark.parametrize(
+    ("run", "kind"), [("adam", "runs"), ("lenet", "cnns"), ("stacked", "stacks"), ("snn", "runs")]
+)
+def test_new_pictures_get_what_evaluation_saw(made, predict, pictures, tmp_path, run, kind):
+    """At the run's temperature, where it has one."""
     output = tmp_path / "new.parquet"
-    out, err = predict("--run", "adam", "--output", str(output), str(pictures))
+    out, err = predict("--run", run, "--output", str(output), str(pictures))
     table = pq.read_table(output).to_pandas()
-    expected = read_predictions(made[0].folder / "data/predictions/adam.parquet", split="test")
+    folder = made[0].folder
+    expected = read_predictions(folder / scores_path(run, stacks=["stacked"]), split="test")
+    temperature = json.loads((folder / f"models/{kind}/{run}.json").read_text())["temperature"]
+    assert (temperature is None) == (run == "snn")
     assert f"{len(expected.image_ids)} pictures" in out
     assert "broken.jpg: cannot be decoded" in err
     wide = table.pivot(index="path", columns="class", values="probability")[expected.classes]

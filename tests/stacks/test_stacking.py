@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from pipeline.measure.temperature import at_temperature, fit_temperature
 from pipeline.stacks.stacking import Stack
 
 
@@ -43,6 +44,21 @@ def test_round_trip(tmp_path, multilabel):
     assert (loaded.runs, loaded.classes) == (("a", "b", "c"), ["x", "y", "z"])
     _, scores = members(20, seed=2)
     np.testing.assert_array_equal(loaded.scores(scores), stack.scores(scores))
+
+
+@pytest.mark.parametrize("multilabel", [False, True])
+def test_calibrated_it_answers_the_same(tmp_path, multilabel):
+    """At the temperature that one finds who looks at its scores."""
+    targets, scores = members(80, seed=1)
+    stack = fitted(multilabel=multilabel)
+    calibrated = stack.calibrated(scores, targets)
+    own, found = stack.scores(scores), calibrated.scores(scores)
+    expected = fit_temperature(own, targets, multilabel=multilabel)
+    np.testing.assert_array_equal(found, at_temperature(own, expected, multilabel=multilabel))
+    np.testing.assert_array_equal(found.argmax(1), own.argmax(1))
+    calibrated.save(tmp_path / "stack.safetensors")
+    loaded = Stack.load(tmp_path / "stack.safetensors")
+    np.testing.assert_array_equal(loaded.scores(scores), found)
 
 
 def test_a_damaged_file(tmp_path, refused):
