@@ -19,6 +19,7 @@ def section(experiment: Experiment) -> Section:
     return Section(
         {
             "calibration": table.to_dict("index"),
+            "calibrated": calibrated(experiment),
             "sets": sets.to_dict("index"),
             "coverage": experiment.whole["insight"]["coverage"],
             "infinite": math.inf,
@@ -27,6 +28,14 @@ def section(experiment: Experiment) -> Section:
             "reliability": reliability(insight.read_reliability(), experiment.runs, experiment.best)
         },
     )
+
+
+def calibrated(experiment: Experiment) -> list[str]:
+    """The runs whose scores are at a temperature."""
+    entries = [experiment.whole[section] for section in ("classifiers", "cnns", "stacks")]
+    return [
+        run for of in entries for run, params in of.items() if params["calibrate"] == "temperature"
+    ]
 
 
 def reliability(bins: pd.DataFrame, runs: list[str], best: str) -> Figure:
