@@ -88,7 +88,8 @@ def perform(stage: str, name: str, params: Params, *, share: str | None) -> str 
         case "insight":
             from pipeline.insight.stage import insight
 
-            return insight(params.insight, params.thresholds, stacks=params.stacks)
+            stacks = {name: entry.runs for name, entry in params.stacks.items()}
+            return insight(params.insight, params.thresholds, cnns=params.cnns, stacks=stacks)
         case "report":
             from pipeline.report.stage import report
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
+from pipeline.artifacts.conformal import Conformal, conformal_path, models_digest
 from pipeline.artifacts.models import (
     FOLDER,
     backbone_path,
@@ -36,11 +37,13 @@ from pipeline.command import run
 from pipeline.compute.parallel import ordered_map
 from pipeline.compute.pictures import PictureError
 from pipeline.core.console import counted, on_one_line, takes_all_letters
+from pipeline.core.digests import digest
 from pipeline.core.errors import UserError
 from pipeline.core.files import replacing
 from pipeline.features.extraction import Execution, Extractor
 from pipeline.ingest.sources.tree import FolderTree, UnreadableError, text
 from pipeline.layers.together import Together
+from pipeline.measure.conformal import own_draws, prediction_sets
 from pipeline.pca.files import Projection, load_pca
 from pipeline.pixels.decoding import decode_pixels
 from pipeline.stacks.stacking import Stack
@@ -53,15 +56,59 @@ SHOWN = 3  # classes per picture in the table
 
 @dataclass(frozen=True)
 class Prediction:
-    """One picture: the probability of each class, or why it could not be read."""
+    """One picture: the probability of each class, and the set that holds the right one where sets
+    are made; or why it could not be read."""
 
     path: str  # bytes that are no UTF-8 are escaped
     probabilities: dict[str, float]
+    held: frozenset[str] = frozenset()
     error: str | None = None
 
     def ranked(self) -> list[tuple[str, float]]:
         """The classes with their probabilities, most probable first."""
         return sorted(self.probabilities.items(), key=lambda item: -item[1])
+
+    @property
+    def one_of(self) -> list[str]:
+        """The classes of the set, most probable first."""
+        return [name for name, _ in self.ranked() if name in self.held]
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Sets of classes that hold the right one with the probability `coverage`, by the threshold
+    that was set on validation, of pictures or of artists (`by`) like those there."""
+
+    threshold: float
+    coverage: float
+    by: str
+
+    def __str__(self) -> str:
+        """Beside a set."""
+        return f"{100 * self.coverage:.4g} %"
+
+    @property
+    def promise(self) -> str:
+        """What is said of all of them."""
+        what = "pictures of new artists" if self.by == "artist" else "pictures"
+        return f"one of: holds the right class of {self} of {what} like those in validation"
+
+    @classmethod
+    def of(cls, run: str, paths: list[Path], models: Path) -> Sets | str:
+        """Those of a run whose models lie at `paths`, or why there are none. Errors: `UserError`
+        where the file is damaged."""
+        path = conformal_path(models)
+        if not path.exists():
+            return f"no sets of classes: {path} is missing: run `dvc repro` to make it"
+        known = Conformal.read(path)
+        if known.multilabel:
+            return "no sets of classes: a picture may have several, and a set is to hold the one"
+        if known.models.get(run) != models_digest(paths):
+            return f"no sets of classes: {run} was trained after {path} was made: run `dvc repro`"
+        sets = cls(known.thresholds[run], known.coverage, known.by)
+        if np.isinf(sets.threshold):
+            return f"no sets of classes: {sets} needs more {sets.by}s in validation"
+        return sets
 
 
 class FromBackbone:
@@ -123,6 +170,14 @@ class AsPixels(FromPixels):
         return prepared
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A picture that could be read: image_id as in `data/images`; inputs: kind -> what it takes."""
+
+    image_id: str
+    inputs: dict[str, NDArray[np.uint8]]
+
+
 class Predictor:
     """The whole way of a picture to a run's scores, as `dvc repro` left it in `models`.
 
@@ -141,7 +196,8 @@ class Predictor:
                 f"there is no trained run {name!r} in {models} (there: "
                 f"{', '.join(sorted(there)) or 'none'})"
             )
-        self.stack = Stack.load(path) if (path := there[name]) == stack_path(name, models) else None
+        self.paths = [path := there[name]]  # of all models whose scores the run's follow from
+        self.stack = Stack.load(path) if path == stack_path(name, models) else None
         members = self.stack.runs if self.stack else (name,)
         self.sources: dict[str, FromBackbone | FromPixels] = {}
         self.members: list[tuple[str, Any, TrainedRun | TrainedNetwork]] = []
@@ -154,6 +210,8 @@ class Predictor:
         for member in members:
             path = run_path(member, models)
             run, trained = load_run(path)
+            if self.stack:
+                self.paths.append(path)
             self.classes = trained["classes"]
             kind = trained["input"]
             if kind not in self.sources:
@@ -168,27 +226,43 @@ class Predictor:
             seen = ALL if layers == "all" else columns_of(layers, dict(trained[kind]["widths"]))
             self.members.append((kind, seen, run))
 
-    def predict(self, files: Iterable[Path]) -> Iterator[Prediction]:
+    def predict(self, files: Iterable[Path], sets: Sets | None) -> Iterator[Prediction]:
         """A prediction for each file, in order; memory holds one batch."""
         remaining = iter(files)
         while batch := list(islice(remaining, BATCH)):
             read = list(ordered_map(self._read, batch))
-            prepared = [arrays for arrays in read if not isinstance(arrays, str)]
-            scores: Iterator[NDArray[np.float32]] = iter(self._scores(prepared) if prepared else ())
+            prepared = [given for given in read if not isinstance(given, str)]
+            found = self._predictions(prepared, sets) if prepared else iter(())
             for path, result in zip(batch, read, strict=True):
                 name = text(str(path))
                 if isinstance(result, str):
-                    yield Prediction(name, {}, result)
+                    yield Prediction(name, {}, error=result)
                 else:
-                    values = zip(self.classes, next(scores), strict=True)
-                    yield Prediction(name, {label: round(float(p), 4) for label, p in values})
+                    yield Prediction(name, *next(found))
 
-    def _read(self, path: Path) -> dict[str, NDArray[np.uint8]] | str:
+    def _read(self, path: Path) -> Prepared | str:
         try:
             data = FolderTree(path.parent).read(path.name)
-            return {kind: source.prepare(data) for kind, source in self.sources.items()}
+            inputs = {kind: source.prepare(data) for kind, source in self.sources.items()}
+            return Prepared(digest(data), inputs)
         except (UnreadableError, PictureError) as error:
             return str(error)
+
+    def _predictions(
+        self, prepared: list[Prepared], sets: Sets | None
+    ) -> Iterator[tuple[dict[str, float], frozenset[str]]]:
+        """Probabilities and, where there are `sets`, the set of each picture."""
+        scores = self._scores([given.inputs for given in prepared])
+        held = np.full(scores.shape, False)
+        if sets:
+            draws = own_draws([given.image_id for given in prepared])
+            held = prediction_sets(scores, draws, sets.threshold)
+        for values, within in zip(scores, held, strict=True):
+            named = zip(self.classes, values, strict=True)
+            yield (
+                {label: round(float(p), 4) for label, p in named},
+                frozenset(np.array(self.classes, object)[within]),
+            )
 
     def _scores(self, prepared: list[dict[str, NDArray[np.uint8]]]) -> NDArray[np.float32]:
         vectors = {
@@ -229,28 +303,48 @@ def find_files(paths: Iterable[Path]) -> Iterator[Path]:
             raise UserError(f"{path} does not exist: give pictures or folders of pictures")
 
 
-def print_table(predictions: Iterable[Prediction]) -> None:
-    """A line per picture as it comes: its path and the most probable classes."""
+def print_table(predictions: Iterable[Prediction], sets: Sets | None) -> None:
+    """A line per picture as it comes: its path, the most probable classes, and its set."""
     for prediction in predictions:
-        cells = (f"{name} {p:.3f}" for name, p in prediction.ranked()[:SHOWN])
+        cells = [f"{name} {p:.3f}" for name, p in prediction.ranked()[:SHOWN]]
+        if sets:
+            every = len(prediction.held) == len(prediction.probabilities)
+            among = "any class" if every else f"one of: {', '.join(prediction.one_of)}"
+            cells.append(f"{among} ({sets})")
         print(*map(on_one_line, (prediction.path, *cells)), sep="\t", flush=True)
 
 
-def print_json(predictions: Iterable[Prediction]) -> None:
+def print_json(predictions: Iterable[Prediction], sets: Sets | None) -> None:
     """A list with an object per picture, all classes, most probable first."""
-    rows = [{"path": p.path, "probabilities": dict(p.ranked())} for p in predictions]
+    rows = [
+        {
+            "path": p.path,
+            "probabilities": dict(p.ranked()),
+            **({"one_of": p.one_of, "coverage": sets.coverage} if sets else {}),
+        }
+        for p in predictions
+    ]
     print(json.dumps(rows, indent=2, ensure_ascii=not takes_all_letters()))
 
 
-def write_parquet(predictions: Iterable[Prediction], path: Path) -> None:
-    """Rows path, class, probability, one per picture and class."""
-    schema = pa.schema({"path": pa.string(), "class": pa.string(), "probability": pa.float32()})
+def write_parquet(predictions: Iterable[Prediction], path: Path, sets: Sets | None) -> None:
+    """Rows path, class, probability, one per picture and class; with sets also whether the class is
+    in the picture's (`in_set`), and their `coverage`."""
+    columns = {"path": pa.string(), "class": pa.string(), "probability": pa.float32()}
+    if sets:
+        columns |= {"in_set": pa.bool_(), "coverage": pa.float64()}
+    schema = pa.schema(columns)
     count = 0
     remaining = iter(predictions)
     with replacing(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         while batch := list(islice(remaining, PER_GROUP)):
             rows = [
-                {"path": p.path, "class": name, "probability": value}
+                {
+                    "path": p.path,
+                    "class": name,
+                    "probability": value,
+                    **({"in_set": name in p.held, "coverage": sets.coverage} if sets else {}),
+                }
                 for p in batch
                 for name, value in p.probabilities.items()
             ]
@@ -304,13 +398,17 @@ def main() -> None:
     if not name:
         name = best(arguments.metrics)
         print(f"by {name}, the best on validation", file=sys.stderr)
-    predictions = predicted(Predictor(arguments.models, name).predict(files))
+    predictor = Predictor(arguments.models, name)
+    found = Sets.of(name, predictor.paths, arguments.models)
+    sets = None if isinstance(found, str) else found
+    print(on_one_line(sets.promise if sets else str(found)), file=sys.stderr)
+    predictions = predicted(predictor.predict(files, sets))
     if output:
-        write_parquet(predictions, output)
+        write_parquet(predictions, output, sets)
     elif arguments.json:
-        print_json(predictions)
+        print_json(predictions, sets)
     else:
-        print_table(predictions)
+        print_table(predictions, sets)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Stage `insight`: what the scores say beyond themselves.
 
-Reads predictions, scores, `data/images` and `data/pixels`; writes `reports/insight`. `differences`:
-which runs are told apart; `calibration`: whether scores are probabilities; `conformal`: sets of
-classes that hold the right one; `shortcuts`: what `cues` that see nothing of a picture tell of its
-class; `doubts`: which labels may be wrong.
+Reads predictions, scores, models, `data/images` and `data/pixels`; writes
+`reports/insight`, and `models/conformal.json` for `predict`. `differences`: which runs are told
+apart; `calibration`:
+whether scores are probabilities; `conformal`: sets of classes that hold the right one; `shortcuts`:
+what `cues` that see nothing of a picture tell of its class; `doubts`: which labels may be wrong.
 """

@@ -1,10 +1,4 @@
-"""Sets of classes that hold the right one as often as asked for: split conformal prediction.
-
-The score is that of adaptive prediction sets (Romano, Sesia & Candès 2020, arXiv 2006.02544,
-section 2); where pictures come in groups, such as artists, these are exchangeable and not the
-pictures, which the quantile allows for (hierarchical conformal prediction: Lee, Barber & Willett
-2023, arXiv 2306.06342).
-"""
+"""How often sets of classes, their threshold set on validation, hold the right one on the test."""
 
 from __future__ import annotations
 
@@ -15,48 +9,10 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pipeline.measure.conformal import adaptive_scores, conformal_threshold, prediction_sets
 from pipeline.measure.resampling import expanded_interval, resampling_weights
 
 Array = NDArray[Any]
-
-
-def adaptive_scores(scores: Array, *, rng: Generator) -> Array:
-    """(N, C): the level from which on the set of a picture holds a class.
-
-    The scores of the classes before it, of equal ones those that come first, and of its own a share
-    drawn once for each picture, so that sets have the level exactly and not too often.
-
-    scores: (N, C) of exclusive classes, in 0..1.
-    """
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranked = np.take_along_axis(scores.astype(np.float64), order, 1)
-    before = np.cumsum(ranked, 1) - ranked
-    levels = np.empty_like(ranked)
-    np.put_along_axis(levels, order, before + rng.random((len(scores), 1)) * ranked, 1)
-    return levels
-
-
-def conformal_threshold(levels: Array, groups: Array, *, coverage: float) -> float:
-    """The threshold of sets that hold the class of a new group's picture with this probability.
-
-    The quantile at `coverage` of the levels (N,), each group's with the weight 1 / (K + 1) in all,
-    and of infinity with the same: what a further group may bring. It is infinite, and sets hold all
-    classes, where K groups are too few: fewer than coverage / (1 - coverage).
-
-    levels: (N,) those of the pictures' own classes; groups: (N,) numbers from 0, each picture its
-    own where pictures are exchangeable.
-    """
-    sizes = np.bincount(groups)
-    order = np.argsort(levels, kind="stable")
-    weights = 1 / ((len(sizes) + 1) * sizes[groups[order]])
-    reached = np.flatnonzero(np.cumsum(weights) >= coverage - 1e-9)
-    return float(levels[order[reached[0]]]) if len(reached) else float("inf")
-
-
-def prediction_sets(levels: Array, threshold: float) -> NDArray[np.bool_]:
-    """(N, C): the classes in each picture's set, by the levels of `adaptive_scores`."""
-    held: NDArray[np.bool_] = levels <= threshold
-    return held
 
 
 @dataclass(frozen=True)
@@ -70,19 +26,19 @@ class Held:
     @classmethod
     def of(
         cls,
-        validation: tuple[Array, Array],
-        test: tuple[Array, Array],
+        validation: tuple[Array, Array, Array],
+        test: tuple[Array, Array, Array],
         groups: Array,
         *,
         coverage: float,
-        rng: Generator,
     ) -> Held:
         """Sets of the test pictures, their threshold set on validation. Each is given as scores
-        (N, C) and targets (N, C) of 0 and 1; groups: (N,) those of the validation pictures."""
-        (scores, targets), (test_scores, test_targets) = validation, test
-        own = adaptive_scores(scores, rng=rng)[targets == 1]
+        (N, C), targets (N, C) of 0 and 1, and draws (N,) in 0..1; groups: (N,) those of the
+        validation pictures."""
+        (scores, targets, draws), (test_scores, test_targets, test_draws) = validation, test
+        own = adaptive_scores(scores, draws)[targets == 1]
         threshold = conformal_threshold(own, groups, coverage=coverage)
-        held = prediction_sets(adaptive_scores(test_scores, rng=rng), threshold)
+        held = prediction_sets(test_scores, test_draws, threshold)
         return cls((held & (test_targets == 1)).any(1), held.sum(1), threshold)
 
 

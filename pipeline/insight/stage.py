@@ -1,7 +1,8 @@
-"""Stage insight: predictions, scores, data/images -> reports/insight."""
+"""Stage insight: predictions, scores, data/images, models -> reports/insight, models/conformal."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.artifacts import images, pixels
+from pipeline.artifacts import images, models, pixels
 from pipeline.artifacts import insight as found
+from pipeline.artifacts.conformal import Conformal, models_digest
 from pipeline.artifacts.images import Labelled, labelled
 from pipeline.artifacts.predictions import Predictions, read_predictions, scores_path
 from pipeline.artifacts.scores import best_run, read_scores
@@ -30,26 +32,48 @@ from pipeline.insight.differences import Answers, changed, paired_differences
 from pipeline.insight.doubts import doubts_and_noise
 from pipeline.insight.params import Insight
 from pipeline.insight.shortcuts import shortcuts
+from pipeline.measure.conformal import own_draws
 from pipeline.measure.resampling import group_positions
 from pipeline.measure.splitting import SPLITS
 from pipeline.measure.temperature import at_temperature, fit_temperature, log_loss
 
 
-def insight(params: Insight, thresholds: Mapping[str, float], *, stacks: Collection[str]) -> str:
+def insight(
+    params: Insight,
+    thresholds: Mapping[str, float],
+    *,
+    cnns: Collection[str],
+    stacks: Mapping[str, Sequence[str]],
+) -> str:
     """Look into the scores of the runs of `thresholds`; returns how many, and how many labels are
-    doubted. Errors: `UserError`."""
+    doubted. cnns: those on pixels; stacks: the members of each. Errors: `UserError`."""
     pictures = Shards(images.PATH)
     artists = images.held_out_artists(pictures)
     with replacing(found.FOLDER) as folder:
         folder.mkdir()
         compare(folder, params, thresholds, artists, stacks=stacks)
-        calibrate(folder, params, thresholds, artists, stacks=stacks)
+        levels = calibrate(folder, params, thresholds, artists, stacks=stacks)
+        trained = {run: models_digest(models_of(run, cnns, stacks)) for run in thresholds}
         look_for_shortcuts(folder, params, pictures)
         doubted = doubt(folder, params, pictures)
         found.write_summary(folder, {"doubts": doubted})
         found.write_checksums_of(folder)
+    Conformal(
+        coverage=params.coverage,
+        by="artist" if artists else "picture",
+        multilabel=not levels,
+        models=trained,
+        thresholds={run: levels.get(run, math.inf) for run in thresholds},
+    ).write()
     labels = counted(doubted["listed"], "label")
     return f"insight: {counted(len(thresholds), 'run')} compared, {labels} doubted"
+
+
+def models_of(run: str, cnns: Collection[str], stacks: Mapping[str, Sequence[str]]) -> list[Path]:
+    """All models whose scores a run's follow from."""
+    if run in stacks:
+        return [models.stack_path(run), *map(models.run_path, stacks[run])]
+    return [models.cnn_path(run) if run in cnns else models.run_path(run)]
 
 
 def artists_of(part: Predictions, artists: Mapping[str, str] | None) -> list[str] | None:
@@ -89,12 +113,14 @@ def calibrate(
     artists: Mapping[str, str] | None,
     *,
     stacks: Collection[str],
-) -> None:
+) -> dict[str, float]:
     """Write how far each run's scores are probabilities, and what its sets of classes hold.
 
-    Of its first repeat, which is the model that is kept.
+    Of its first repeat, which is the model that is kept. Returns the threshold of each run's sets,
+    of none where a picture may have several classes.
     """
     calibration, bins, sets = [], [], []
+    levels: dict[str, float] = {}
     for name in thresholds:
         path = scores_path(name, stacks=stacks)
         validation, test = (read_predictions(path, split=s) for s in ("validation", "test"))
@@ -102,13 +128,16 @@ def calibrate(
         calibration.append({"run": name, **row})
         bins.append(table.assign(run=name))
         if not test.multilabel:
-            sets.append({"run": name, **sets_of(validation, test, artists, params)})
+            of_run = sets_of(validation, test, artists, params)
+            sets.append({"run": name, **of_run})
+            levels[name] = of_run["threshold"]
     found.write_calibration(
         folder,
         pd.DataFrame(calibration),
         pd.concat(bins),
         pd.DataFrame(sets, columns=found.CONFORMAL),
     )
+    return levels
 
 
 def calibration_of(
@@ -146,19 +175,16 @@ def calibration_of(
 def sets_of(
     validation: Predictions, test: Predictions, artists: Mapping[str, str] | None, params: Insight
 ) -> dict[str, float]:
-    """The numbers of CONFORMAL."""
+    """The numbers of CONFORMAL, but for the run."""
     rng = np.random.default_rng(params.seed)
     groups, test_groups = (
         group_positions(artists_of(part, artists), len(part.image_ids))
         for part in (validation, test)
     )
-    held = Held.of(
-        (validation.scores[0], validation.targets),
-        (test.scores[0], test.targets),
-        groups,
-        coverage=params.coverage,
-        rng=rng,
+    known, new = (
+        (part.scores[0], part.targets, own_draws(part.image_ids)) for part in (validation, test)
     )
+    held = Held.of(known, new, groups, coverage=params.coverage)
     coverage, low, high = mean_over_groups(
         held.covered, test_groups, resamples=params.bootstrap, rng=rng
     )

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import safetensors.numpy
-from processes import start
+from processes import run, start
 from project import stages_run
 
 from pipeline.artifacts.predictions import read_predictions
@@ -51,7 +51,8 @@ def test_predict_gives_what_evaluation_saw(project):
     table = pq.read_table(project.folder / "data/images", columns=["image", "image_id", "split"])
     row = table.filter(pc.equal(table["split"], "test")).slice(0, 1).to_pylist()[0]
     (project.folder / "a.jpg").write_bytes(row["image"]["bytes"])
-    shown = project.run("python", "-m", "pipeline.predict", "--run", "small_cnn", "--json", "a.jpg")
+    command = ("python", "-m", "pipeline.predict", "--run", "small_cnn", "--json", "a.jpg")
+    shown = run(*command, folder=project.folder, errors=project.folder / "errors")
     test = read_predictions(project.folder / "data/predictions/small_cnn.parquet", split="test")
     scores = dict(zip(test.classes, test.scores[0][0], strict=True))
     assert test.image_ids[0] == row["image_id"]

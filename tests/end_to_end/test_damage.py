@@ -27,6 +27,7 @@ READERS = {
     "models/runs/logistic.json": "predict logistic",
     "models/stacks/stacked.safetensors": "predict stacked",
     "models/stacks/stacked.json": "predict stacked",
+    "models/conformal.json": "predict logistic",
     "models/cnns/small_cnn.safetensors": "report",
     "models/cnns/small_cnn.json": "report",
     "reports/history/snn.csv": "evaluate",

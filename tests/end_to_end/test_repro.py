@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from processes import run
 from project import ROOT, stages_run
 from ruamel.yaml import YAML
 
@@ -229,7 +230,8 @@ def test_runs_on_pixels_their_stack_and_none_of_the_rest(project):
     (project.folder / "a.jpg").write_bytes(row["image"]["bytes"])
     shutil.rmtree(project.folder / "models/backbone.safetensors", ignore_errors=True)
     for name, file in (("conv", "data/predictions/conv"), ("all", "data/stacked/all")):
-        shown = project.run("python", "-m", "pipeline.predict", "--run", name, "--json", "a.jpg")
+        command = ("python", "-m", "pipeline.predict", "--run", name, "--json", "a.jpg")
+        shown = run(*command, folder=project.folder, errors=project.folder / "errors")
         test = read_predictions(project.folder / f"{file}.parquet", split="test")
         scores = dict(zip(test.classes, test.scores[0][0], strict=True))
         assert test.image_ids[0] == row["image_id"]

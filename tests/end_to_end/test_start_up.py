@@ -30,7 +30,7 @@ SKLEARN = {"sklearn", "scipy", "pandas"}
         ("pixels", set()),
         ("classifier snn", SKLEARN),
         ("classifier logistic", SKLEARN),
-        ("cnn small_cnn", {"torch", "pandas"}),
+        ("cnn small_cnn", {"torch", "scipy", "pandas"}),
         ("stack stacked", SKLEARN),
         ("sweep learning_rate", SKLEARN),
         ("comparison logistic", SKLEARN),

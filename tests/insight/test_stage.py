@@ -34,7 +34,8 @@ def there(project, monkeypatch):
     def run(**values):
         project.set(**values)
         params = load_params()
-        return insight(params.insight, params.thresholds, stacks=params.stacks)
+        members = {name: entry.runs for name, entry in params.stacks.items()}
+        return insight(params.insight, params.thresholds, cnns=params.cnns, stacks=members)
 
     return run
 
