@@ -33,3 +33,9 @@ def write_audit(summary: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) 
 def read_audit() -> dict[str, Any]:
     """The summary. Errors: `UserError`."""
     return read_json(SUMMARY)
+
+
+def read_known_tests() -> set[str]:
+    """The image_id of the test pictures that have a near copy in training; empty where so many
+    pictures look alike that it cannot be told. Errors: `UserError`."""
+    return set(read_audit()["known_tests"] or ())

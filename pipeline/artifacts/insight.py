@@ -31,6 +31,7 @@ CALIBRATION = [
 RELIABILITY = ["run", "bin", "count", "confidence", "accuracy"]
 CONFORMAL = ["run", "coverage", "coverage_low", "coverage_high", "size", "threshold"]
 SHORTCUTS = ["cues", "accuracy", "above", "above_low", "above_high"]
+COPIES = ["run", "accuracy", "without", "difference", "difference_low", "difference_high"]
 CHANGED = pa.schema({name: pa.string() for name in ("run", "other", "image_id", "right")})
 
 
@@ -75,6 +76,12 @@ def shortcuts_path(folder: Path = FOLDER) -> Path:
     return folder / "shortcuts.csv"
 
 
+def copies_path(folder: Path = FOLDER) -> Path:
+    """COPIES: of each run the test accuracy without the pictures that have a near copy in training;
+    none where there are none."""
+    return folder / "copies.csv"
+
+
 def summary_path(folder: Path = FOLDER) -> Path:
     """What was looked at, and how: a mapping for each kind of table."""
     return folder / "summary.json"
@@ -104,6 +111,11 @@ def write_calibration(
 def write_shortcuts(folder: Path, shortcuts: pd.DataFrame) -> None:
     """The table, below `folder`."""
     write_csv(shortcuts_path(folder), shortcuts[SHORTCUTS].round(6))
+
+
+def write_copies(folder: Path, copies: pd.DataFrame) -> None:
+    """The table, below `folder`."""
+    write_csv(copies_path(folder), copies[COPIES].round(6))
 
 
 def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
@@ -150,6 +162,11 @@ def read_conformal() -> pd.DataFrame:
 def read_shortcuts() -> pd.DataFrame:
     """SHORTCUTS. Errors: `UserError`."""
     return read_csv(shortcuts_path(), CHECKSUMS, dtype={"cues": str})
+
+
+def read_copies() -> pd.DataFrame:
+    """COPIES. Errors: `UserError`."""
+    return read_csv(copies_path(), CHECKSUMS, dtype={"run": str})
 
 
 def read_summary() -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.core.errors import UserError
 from pipeline.ingest import findings
-from pipeline.ingest.findings import Audited, Finding, Pair, leaked
+from pipeline.ingest.findings import Audited, Finding, Pair, known_tests, leaked
 from pipeline.ingest.hashing import pairs_within
 from pipeline.ingest.params import AuditParams
 from pipeline.ingest.screening import Accepted, Screened
@@ -95,6 +95,7 @@ def audit_pictures(
             "rejected": dict(sorted(Counter(r.reason for r in screened.rejections).items())),
             "left_out": dict(left_out),
             "near_duplicates": None if pairs is None else _where(pairs),
+            "known_tests": None if pairs is None else known_tests(pairs),
             "findings": [f.summary() for some in found.values() for f in some if f.count],
         },
         tables={

@@ -211,6 +211,12 @@ def _with_copies(pairs: Sequence[Pair], split: str, there: str) -> tuple[set[str
     return ids[True], ids[False] - ids[True]
 
 
+def known_tests(pairs: Sequence[Pair]) -> list[str]:
+    """The image_id of the test pictures that have a near copy in training, in order."""
+    same, other = _with_copies(pairs, "test", "train")
+    return sorted(same | other)
+
+
 def _points(count: int, total: int) -> float:
     """A share in percentage points, rounded up to a tenth, as it is a bound."""
     return math.ceil(1000 * count / total) / 10 if count else 0.0

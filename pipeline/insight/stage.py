@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.artifacts import images, models, pixels
 from pipeline.artifacts import insight as found
+from pipeline.artifacts.audits import read_known_tests
 from pipeline.artifacts.conformal import Conformal, models_digest
 from pipeline.artifacts.images import Labelled, labelled
 from pipeline.artifacts.predictions import Predictions, read_predictions, scores_path
@@ -27,6 +28,7 @@ from pipeline.insight.calibration import (
     reliability,
 )
 from pipeline.insight.conformal import Held, mean_over_groups
+from pipeline.insight.copies import without_copies
 from pipeline.insight.cues import cues
 from pipeline.insight.differences import Answers, changed, paired_differences
 from pipeline.insight.doubts import doubts_and_noise
@@ -52,6 +54,7 @@ def insight(
     with replacing(found.FOLDER) as folder:
         folder.mkdir()
         compare(folder, params, thresholds, artists, stacks=stacks)
+        leave_out_copies(folder, params, thresholds, artists, stacks=stacks)
         levels = calibrate(folder, params, thresholds, artists, stacks=stacks)
         trained = {run: models_digest(models_of(run, cnns, stacks)) for run in thresholds}
         look_for_shortcuts(folder, params, pictures)
@@ -104,6 +107,30 @@ def compare(
         rng=np.random.default_rng(params.seed),
     )
     found.write_differences(folder, table, changed(runs, test.image_ids))
+
+
+def leave_out_copies(
+    folder: Path,
+    params: Insight,
+    thresholds: Iterable[str],
+    artists: Mapping[str, str] | None,
+    *,
+    stacks: Collection[str],
+) -> None:
+    """Write each run's accuracy without the test pictures that have a near copy in training."""
+    known = read_known_tests()
+    parts = {n: read_predictions(scores_path(n, stacks=stacks), split="test") for n in thresholds}
+    first = next(iter(parts.values()))
+    found.write_copies(
+        folder,
+        without_copies(
+            {name: test.hits.mean(0) for name, test in parts.items()},
+            np.isin(first.image_ids, list(known)),
+            group_positions(artists_of(first, artists), len(first.image_ids)),
+            resamples=params.bootstrap,
+            rng=np.random.default_rng(params.seed),
+        ),
+    )
 
 
 def calibrate(

@@ -5,13 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.artifacts.audits import read_audit
+from pipeline.artifacts.insight import read_copies
 from pipeline.report.experiment import Experiment
 from pipeline.report.section import Section
 
 
 def section(experiment: Experiment) -> Section:
     audit = read_audit()
-    return Section({"audit": audit, "stored": stored(audit)})
+    copies = read_copies().set_index("run").to_dict("index")
+    return Section(
+        {
+            "audit": audit,
+            "stored": stored(audit),
+            "sought": experiment.whole["ingest"]["audit"]["near_duplicates"] != "none",
+            "copies": copies,
+        }
+    )
 
 
 def stored(audit: dict[str, Any]) -> str:
