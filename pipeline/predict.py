@@ -91,7 +91,7 @@ class Sets:
     def promise(self) -> str:
         """What is said of all of them."""
         what = "pictures of new artists" if self.by == "artist" else "pictures"
-        return f"one of: holds the right class of {self} of {what} like those in validation"
+        return f"one of: holds the right class of {self} or more of {what} like those in validation"
 
     @classmethod
     def of(cls, run: str, paths: list[Path], models: Path) -> Sets | str:

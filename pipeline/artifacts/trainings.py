@@ -24,7 +24,8 @@ class Training:
     """repeats: how many; parameters: trained numbers, None where nothing is trained; megabytes,
     digest: of the model's tensors on disk, 10^6 bytes and SHA-256; residual_norms: of the members
     of an ensemble one after another, a norm for each class; dropped: how many of its members were
-    not kept, in all repeats; path: the penalties that the first training tried on validation."""
+    not kept, in all repeats; path: the penalties that the first training tried on validation;
+    temperature: what the scores of the first training are at, None where they are its own."""
 
     repeats: int
     parameters: int | None
@@ -33,6 +34,7 @@ class Training:
     residual_norms: list[list[float]]
     dropped: int
     path: list[Tried]
+    temperature: float | None
 
 
 def write_training(
@@ -45,6 +47,7 @@ def write_training(
     residual_norms: Sequence[list[float]] = (),
     dropped: int = 0,
     path: Sequence[Tried] = (),
+    temperature: float | None = None,
 ) -> None:
     """Write what the trainings of a run made, the first of them `model`, and the time they took.
 
@@ -53,7 +56,9 @@ def write_training(
     megabytes = round(model.stat().st_size / 1e6, 3)
     digest = file_digest(model)
     norms = list(residual_norms)
-    training = Training(len(seconds), parameters, megabytes, digest, norms, dropped, list(path))
+    training = Training(
+        len(seconds), parameters, megabytes, digest, norms, dropped, list(path), temperature
+    )
     write_checked_json(training_path(run), asdict(training), indent=None)
     write_times(run_times_path(run), made=digest, seconds=seconds, per_epoch=per_epoch)
 

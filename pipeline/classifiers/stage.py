@@ -39,6 +39,7 @@ def classifier(name: str, params: Run) -> str:
         residual_norms=trained.residual_norms(),
         dropped=trained.dropped,
         path=trained.path,
+        temperature=trained.repeats[0].temperature,
     )
     accuracy = read_predictions(predictions, split="validation").hits.mean()
     return (

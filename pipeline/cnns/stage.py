@@ -52,7 +52,14 @@ def cnn(name: str, params: CnnRun) -> str | None:
     count = parameters(network.network)
     seconds = [round(sum(repeat.seconds), 3) for repeat in repeats]
     per_epoch = round(float(np.median([s for r in repeats for s in r.seconds])), 3)
-    write_training(name, model, parameters=count, seconds=seconds, per_epoch=per_epoch)
+    write_training(
+        name,
+        model,
+        parameters=count,
+        seconds=seconds,
+        per_epoch=per_epoch,
+        temperature=network.temperature,
+    )
     explain_tests(name, params, inputs, repeats[0])
     for repeat in repeats:
         repeat.checkpoint.remove()

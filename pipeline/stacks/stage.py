@@ -57,7 +57,13 @@ def stack(name: str, params: StackParams) -> str:
     write_file(stacked, table)
     fitted.save(model)
     seconds = [round(fitted.estimator.seconds_, 3)]
-    write_training(name, model, parameters=fitted.estimator.n_parameters_, seconds=seconds)
+    write_training(
+        name,
+        model,
+        parameters=fitted.estimator.n_parameters_,
+        seconds=seconds,
+        temperature=fitted.temperature,
+    )
     accuracy = read_predictions(stacked, split="validation").hits.mean()
     return f"stack {name}: validation accuracy {accuracy:.3f}, of {', '.join(params.runs)}"
 

@@ -81,7 +81,7 @@ def test_a_sweep_is_drawn_without_the_test():
 def test_the_penalty_with_the_least_log_loss_is_marked():
     path = [Tried(0.1, 0.9, 0.5), Tried(1.0, 0.8, 0.4), Tried(10.0, 0.9, 0.6)]
     made = {
-        run: Training(1, 1, 0.1, "d", [], 0, tried)
+        run: Training(1, 1, 0.1, "d", [], 0, tried, None)
         for run, tried in (("a", path), ("b", path[:1]), ("c", []))
     }
     assert penalties.chosen_of(made) == {"a": path[1], "b": path[0]}

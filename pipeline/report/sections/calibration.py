@@ -19,7 +19,11 @@ def section(experiment: Experiment) -> Section:
     return Section(
         {
             "calibration": table.to_dict("index"),
-            "calibrated": calibrated(experiment),
+            "applied": {
+                run: training.temperature
+                for run, training in experiment.trainings.items()
+                if training.temperature is not None
+            },
             "sets": sets.to_dict("index"),
             "coverage": experiment.whole["insight"]["coverage"],
             "infinite": math.inf,
@@ -28,14 +32,6 @@ def section(experiment: Experiment) -> Section:
             "reliability": reliability(insight.read_reliability(), experiment.runs, experiment.best)
         },
     )
-
-
-def calibrated(experiment: Experiment) -> list[str]:
-    """The runs whose scores are at a temperature."""
-    entries = [experiment.whole[section] for section in ("classifiers", "cnns", "stacks")]
-    return [
-        run for of in entries for run, params in of.items() if params["calibrate"] == "temperature"
-    ]
 
 
 def reliability(bins: pd.DataFrame, runs: list[str], best: str) -> Figure:
