@@ -309,8 +309,8 @@ def print_table(predictions: Iterable[Prediction], sets: Sets | None) -> None:
         cells = [f"{name} {p:.3f}" for name, p in prediction.ranked()[:SHOWN]]
         if sets:
             every = len(prediction.held) == len(prediction.probabilities)
-            among = "any class" if every else f"one of: {', '.join(prediction.one_of)}"
-            cells.append(f"{among} ({sets})")
+            among = f"one of: {', '.join(prediction.one_of)} ({sets})"
+            cells.append("any class" if every else among)
         print(*map(on_one_line, (prediction.path, *cells)), sep="\t", flush=True)
 
 
