@@ -33,7 +33,7 @@ from pipeline.insight.cues import cues
 from pipeline.insight.differences import Answers, changed, paired_differences
 from pipeline.insight.doubts import doubts_and_noise
 from pipeline.insight.params import Insight
-from pipeline.insight.shortcuts import shortcuts
+from pipeline.insight.shortcuts import shortcuts, within_artists
 from pipeline.measure.conformal import own_draws
 from pipeline.measure.resampling import group_positions
 from pipeline.measure.splitting import SPLITS
@@ -57,9 +57,9 @@ def insight(
         leave_out_copies(folder, params, thresholds, artists, stacks=stacks)
         levels = calibrate(folder, params, thresholds, artists, stacks=stacks)
         trained = {run: models_digest(models_of(run, cnns, stacks)) for run in thresholds}
-        look_for_shortcuts(folder, params, pictures)
+        within = look_for_shortcuts(folder, params, pictures)
         doubted = doubt(folder, params, pictures)
-        found.write_summary(folder, {"doubts": doubted})
+        found.write_summary(folder, {"doubts": doubted, "within_artists": within})
         found.write_checksums_of(folder)
     Conformal(
         coverage=params.coverage,
@@ -249,29 +249,24 @@ def doubt(folder: Path, params: Insight, pictures: Shards) -> dict[str, Any]:
     return {"run": run, "scored": scored, "listed": len(doubts)}
 
 
-def look_for_shortcuts(folder: Path, params: Insight, pictures: Shards) -> None:
-    """Write what cues that see nothing of the pictures tell of their classes."""
+def look_for_shortcuts(folder: Path, params: Insight, pictures: Shards) -> dict[str, float] | None:
+    """Write what cues that see nothing of the pictures tell of their classes; returns what they
+    tell within artists."""
     small, _ = pixels.open_pixels()
     known = Labelled(*labelled(pictures, beside=pixels.PATH, count=len(small)))
     artists = known.table["artist"].to_pylist()
-    test = known.split == "test"
-    apart = known.artists_apart
-    found.write_shortcuts(
-        folder,
-        shortcuts(
-            cues(
-                pictures.batches(["image", "width", "height"]),
-                small,
-                names={*known.classes, *artists} - {None},
-            ),
-            known.targets,
-            known.split == "train",
-            test,
-            group_positions(np.array(artists)[test].tolist() if apart else None, int(test.sum())),
-            resamples=params.bootstrap,
-            rng=np.random.default_rng(params.seed),
-        ),
+    train, test = known.split == "train", known.split == "test"
+    signed = np.array(artists)[test].tolist() if known.artists_apart else None
+    numbers = cues(
+        pictures.batches(["image", "width", "height"]),
+        small,
+        names={*known.classes, *artists} - {None},
     )
+    groups = group_positions(signed, int(test.sum()))
+    of, drawn = (numbers, known.targets, train, test), params.bootstrap
+    rng = np.random.default_rng(params.seed)
+    found.write_shortcuts(folder, shortcuts(*of, groups, resamples=drawn, rng=rng))
+    return within_artists(*of, artists, resamples=drawn, rng=rng)
 
 
 def doubted_by(parts: list[Predictions]) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pipeline.insight.cues import jpeg_quality
-from pipeline.insight.shortcuts import ALL, probed, shortcuts
+from pipeline.insight.shortcuts import ALL, probed, shortcuts, within_artists
 
 COUNT = 400
 
@@ -64,3 +64,43 @@ def test_no_cues_one_artist_and_one_class(rng):
     assert one[["above_low", "above_high"]].to_numpy().tolist() == [[-1, 1]] * 2
     scores = probed(np.zeros((4, 1)), np.eye(3, dtype=int)[[1, 1, 1, 1]], np.zeros((2, 1)))
     assert scores.tolist() == [[0, 1, 0]] * 2
+
+
+def by_artists(rng, *, within):
+    """Cues that tell the artist, each with one class more often, and maybe the class itself."""
+    artist = rng.integers(12, size=600)
+    shares = np.array([0.8, 0.2, 0.6])[artist % 3]
+    labels = (rng.random(600) < shares).astype(int)
+    cue = artist % 3 + rng.normal(0, 0.1, 600) + (10 * labels if within else 0)
+    test = np.arange(600) % 3 == 0
+    return within_artists(
+        {"cue": pd.DataFrame({"cue": cue})},
+        np.eye(2, dtype=int)[labels],
+        ~test,
+        test,
+        [f"artist {i}" for i in artist],
+        resamples=200,
+        rng=rng,
+    )
+
+
+def test_cues_that_tell_the_class_of_an_artists_pictures(rng):
+    found = by_artists(rng, within=True)
+    assert (found["pictures"], found["artists"]) == (200, 12)
+    assert found["accuracy"] > 0.98
+    assert found["above_low"] > 0.1
+
+
+@pytest.mark.slow(reason="many tables are drawn")
+def test_cues_that_tell_the_artist_alone_are_told_from_them():
+    rng = np.random.default_rng(5)
+    found = [by_artists(rng, within=False) for _ in range(60)]
+    assert np.mean([of["above"] for of in found]) <= 0
+    assert sum(of["above_low"] > 0 for of in found) <= 3
+
+
+@pytest.mark.parametrize("artists", [[None] * 6, ["a", "a", "a", "b", "b", "b"]])
+def test_without_artists_of_several_classes_nothing_is_said(rng, artists):
+    targets, test = np.repeat(np.eye(2, dtype=int), 3, 0), np.array([False, True, True] * 2)
+    cues = {"cue": pd.DataFrame({"cue": rng.random(6)})}
+    assert within_artists(cues, targets, ~test, test, artists, resamples=9, rng=rng) is None

@@ -24,6 +24,7 @@ def section(experiment: Experiment) -> Section | None:
             "together": together,
             "telling": [row for row in kinds if row["above_low"] > 0],
             "best_accuracy": best,
+            "within": insight.read_summary()["within_artists"],
         },
         charts={"shortcuts": chart(table, best)},
     )
