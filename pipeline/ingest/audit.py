@@ -12,6 +12,7 @@ import pandas as pd
 
 from pipeline.core.errors import UserError
 from pipeline.ingest import findings
+from pipeline.ingest.corrections import Applied
 from pipeline.ingest.findings import Audited, Finding, Pair, known_tests, leaked
 from pipeline.ingest.hashing import pairs_within
 from pipeline.ingest.params import AuditParams
@@ -67,6 +68,7 @@ def audit_pictures(
     splits: Sequence[str],
     screened: Screened,
     left_out: Mapping[str, int],
+    corrected: Applied,
     params: AuditParams,
 ) -> Audit:
     """Look at the pictures that take part, with the split of each, and at those that do not."""
@@ -94,6 +96,7 @@ def audit_pictures(
             "height": _range([picture.height for picture in pictures]),
             "rejected": dict(sorted(Counter(r.reason for r in screened.rejections).items())),
             "left_out": dict(left_out),
+            "corrections": corrected.summary,
             "near_duplicates": None if pairs is None else _where(pairs),
             "known_tests": None if pairs is None else known_tests(pairs),
             "findings": [f.summary() for some in found.values() for f in some if f.count],
@@ -104,6 +107,7 @@ def audit_pictures(
                 [pair.row() for pair in pairs or []], columns=PAIR_COLUMNS
             ),
             "pictures": _odd_pictures(found[findings.single_pictures]),
+            "corrections": corrected.table,
         },
         pairs=pairs,
     )

@@ -41,8 +41,9 @@ class Accepted:
 class Rejection:
     """A picture that is not used.
 
-    reason: "bad row", "unreadable", "too small", "duplicate" or "label conflict". across: it is a
-    copy, and the source puts it and the picture that is kept into different parts of the split.
+    reason: "bad row", "unreadable", "too small", "duplicate", "label conflict" or "removed" (by
+    a person). across: it is a copy, and the source puts it and the picture that is kept into
+    different parts of the split.
     """
 
     path: str

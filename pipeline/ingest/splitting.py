@@ -20,10 +20,10 @@ def split_pictures(
     *,
     paths: Sequence[str],
 ) -> list[str]:
-    """A split for each picture, none empty, each label with a training picture.
+    """A split for each picture.
 
-    Errors: `UserError` when that cannot be, when the split is by artist and one is unknown, or when
-    it is to be `given` and the source does not prescribe it.
+    Errors: `UserError` when the split is by artist and one is unknown, or when it is to be `given`
+    and the source does not prescribe it.
     """
     if params.by == "given":
         _check_given(given)
@@ -33,7 +33,7 @@ def split_pictures(
             f"ingest.split.by is artist, but {len(unknown)} of {len(artists)} pictures have none, "
             f"such as {', '.join(unknown[:3])}: give all one by ingest.source, or split by picture"
         )
-    splits = assign_splits(
+    return assign_splits(
         [tuple(row) for row in labels],
         [str(artist) for artist in artists] if by_artist else None,
         given,
@@ -41,10 +41,20 @@ def split_pictures(
         test=params.test,
         rng=np.random.default_rng(params.seed),
     )
+
+
+def check_split(
+    labels: Sequence[Sequence[str]],
+    artists: Sequence[str | None],
+    splits: Sequence[str],
+    params: Split,
+) -> None:
+    """Errors: `UserError` where a part is empty, where a class has no training picture, where there
+    is one class only."""
     for split in SPLITS:
         if split not in splits:
             found, advice = counted(len(labels), "picture"), "more pictures"
-            if by_artist:
+            if params.by == "artist":
                 found += f" by {counted(len(set(artists)), 'artist')}"
                 advice = "more artists in each class, or split by picture"
             raise UserError(
@@ -53,9 +63,11 @@ def split_pictures(
             )
     rows = list(zip(labels, splits, strict=True))
     trained = {label for row, split in rows if split == "train" for label in row}
-    if untrained := sorted({label for row in labels for label in row} - trained):
+    classes = sorted({label for row in labels for label in row})
+    if untrained := [label for label in classes if label not in trained]:
         raise UserError(f"the class {untrained[0]!r} has no training picture: move some to train/")
-    return splits
+    if len(classes) < 2:
+        raise UserError(f"only one class, {classes[0]!r}, is left: classification needs two")
 
 
 def _check_given(given: Sequence[str | None]) -> None:

@@ -1,4 +1,4 @@
-"""Stage ingest: ingest.input -> data/images, data/rejected.csv, reports/audit."""
+"""Stage ingest: ingest.input, corrections -> data/images, data/rejected.csv, reports/audit."""
 
 from __future__ import annotations
 
@@ -20,12 +20,20 @@ from pipeline.core.digests import code_digest
 from pipeline.core.parquet import write_shards
 from pipeline.ingest import examining, hashing
 from pipeline.ingest.audit import Audit, audit_pictures
+from pipeline.ingest.corrections import (
+    applied,
+    match,
+    read_corrections,
+    relabelled,
+    to_draw_by,
+    without_removed,
+)
 from pipeline.ingest.params import Ingest
 from pipeline.ingest.screening import Accepted, Screening
 from pipeline.ingest.selection import required_classes, select
 from pipeline.ingest.sources.opening import open_source
 from pipeline.ingest.sources.picture import Picture
-from pipeline.ingest.splitting import artists_apart, split_pictures
+from pipeline.ingest.splitting import artists_apart, check_split, split_pictures
 from pipeline.ingest.spool import Spool
 from pipeline.ingest.watching import check_watched
 from pipeline.measure.splitting import SPLITS
@@ -35,8 +43,11 @@ def ingest(params: Ingest) -> str:
     """Write the pictures in the order of image_id, the list of the rejected and the audit.
 
     Returns the summary. Which pictures there are and how they are split depends on all of them, so
-    their bytes wait on disk until it is known. What was decoded before is not decoded again.
+    their bytes wait on disk until it is known. What was decoded before is not decoded again. A
+    correction moves no picture to another part of the split: it is drawn by the source's labels,
+    and pictures that are taken out leave their places empty.
     """
+    rows = read_corrections()
     max_pixels, hashes = int(params.max_megapixels * 1e6), params.audit.near_duplicates != "none"
     decisive = {"max_pixels": max_pixels, "hashes": hashes}
     screening = Screening(
@@ -52,16 +63,29 @@ def ingest(params: Ingest) -> str:
         for image_id, data in screening.screen(progress(offered, what="pictures")):
             spool.put(image_id, data)
         write_examinations(screening.examined, decisive, made_by=decoder())
-        screened = screening.result()
+        found = screening.result()
+        corrections = match(rows, found.accepted)
+        screened = without_removed(found, corrections)
         audits.write_rejected([(r.path, r.reason, r.detail) for r in screened.rejections])
-        screened.check(required_classes(screened.offered, params.select))
-        chosen, left_out = select(screened.accepted, params.select)
-        labels, artists = [p.labels for p in chosen], [p.artist for p in chosen]
-        given = [p.split for p in chosen]
-        splits = split_pictures(
-            labels, artists, given, params.split, paths=[p.path for p in chosen]
+        found.check(required_classes(found.offered, params.select))
+        places, left_out = select(relabelled(found.accepted, corrections), params.select)
+        given = [p.split for p in places]
+        parts = split_pictures(
+            to_draw_by(places, corrections),
+            [p.artist for p in places],
+            given,
+            params.split,
+            paths=[p.path for p in places],
         )
-        audit = audit_pictures(chosen, splits, screened, left_out, params.audit)
+        split_of = {p.image_id: part for p, part in zip(places, parts, strict=True)}
+        usable = {p.image_id for p in screened.accepted}
+        chosen = [p for p in places if p.image_id in usable]
+        labels, artists = [p.labels for p in chosen], [p.artist for p in chosen]
+        splits = [split_of[p.image_id] for p in chosen]
+        check_split(labels, artists, splits, params.split)
+        audit = audit_pictures(
+            chosen, splits, screened, left_out, applied(corrections, split_of), params.audit
+        )
         audits.write_audit(audit.summary, audit.tables)
         audit.check(params.audit)
         schema = images_schema(
@@ -127,6 +151,7 @@ def _summary(audit: Audit) -> list[str]:
     ]
     if rejected := found["rejected"]:
         lines.append(f"ingest: {_listed(rejected, 'rejected')}, listed in {audits.REJECTED}")
+    lines += [f"ingest: {line}" for line in _corrected(found["corrections"])]
     if left_out := found["left_out"]:
         lines.append(f"ingest: {_listed(left_out, 'left out')} by ingest.select")
     if untested := [name for name, of in found["classes"].items() if not of["test"]]:
@@ -134,6 +159,18 @@ def _summary(audit: Audit) -> list[str]:
     if count := len(found["findings"]):
         lines.append(f"ingest: {counted(count, 'finding')} in {audits.SUMMARY}")
     return lines
+
+
+def _corrected(found: dict[str, Any]) -> Iterator[str]:
+    """What the summary says of data/corrections.csv."""
+    totals = {action: sum(parts.values()) for action, parts in found["applied"].items()}
+    if sum(totals.values()):
+        yield f"{_listed(totals, 'corrections applied')}"
+    tested = sum(found["applied"][action]["test"] for action in ("relabel", "remove"))
+    if tested:
+        yield f"{counted(tested, 'test picture')} relabelled or removed: the test is another one"
+    if found["left_out"]:
+        yield f"{counted(found['left_out'], 'correction')} of pictures that ingest.select left out"
 
 
 def _listed(counts: dict[str, int], what: str) -> str:

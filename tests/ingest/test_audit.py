@@ -260,7 +260,7 @@ def test_everything_is_counted(planted):
 
 def test_the_tables(planted):
     tables = {f.stem: pd.read_csv(f) for f in (planted / audits.TABLES).iterdir()}
-    assert set(tables) == {"counts", "near_duplicates", "pictures"}
+    assert set(tables) == {"counts", "near_duplicates", "pictures", "corrections"}
     near = tables["near_duplicates"].set_index("path")
     assert len(near) == 9
     assert near["distance"].is_monotonic_increasing
