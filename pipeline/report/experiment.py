@@ -118,9 +118,15 @@ class Experiment:
         return {split: self.splits.count(split) for split in SPLITS}
 
     @property
+    def classes(self) -> list[str]:
+        """Their names, sorted."""
+        classes: list[str] = self.images.metadata["classes"]
+        return classes
+
+    @property
     def n_classes(self) -> int:
         """How many classes there are."""
-        return len(self.images.metadata["classes"])
+        return len(self.classes)
 
     @cached_property
     def pictures(self) -> pd.DataFrame:

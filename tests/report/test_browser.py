@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import re
 import shutil
@@ -136,6 +138,21 @@ def test_names_are_text_not_markup(page_and_events):
     text = page.inner_text("main")
     assert SCRIPT in text
     assert "Ünïcode & Söhne" in text
+
+
+def test_hostile_labels_come_whole_into_the_corrections(opened):
+    page, thrown = opened()
+    select = page.locator("select.decision").first
+    labels = json.loads(select.get_attribute("data-labels"))
+    select.select_option("keep")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download corrections.csv").click()
+    with download.value.path().open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["given"].split("|") == labels
+    assert set(labels) <= {SCRIPT, IMAGE, "Ünïcode & Söhne"}
+    assert row["path"] == select.get_attribute("data-path")
+    assert thrown == []
 
 
 def test_every_part_is_there(page_and_events):

@@ -40,3 +40,24 @@ def test_cues_stand_at_the_majority_and_what_they_add():
     assert [(row["low"], row["high"]) for row in points] == [
         pytest.approx((0.25, 0.35)), pytest.approx((0.1, 0.4)),
     ]  # fmt: skip
+
+
+def test_doubts_of_pictures_that_were_looked_at_are_left_out():
+    table = pd.DataFrame({"image_id": ["a", "b", "b", "c"], "given": list("wxyz")})
+    left, settled = doubts.unsettled(table, [{"image_id": "b"}, {"image_id": "d"}])
+    assert left["image_id"].tolist() == ["a", "c"]
+    assert settled == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "suggested", "labels", "expected"),
+    [
+        ("x", "z", ["x"], [("z", "x", "z"), ("y", "x", "y")]),
+        ("x", "", ["x", "y"], [("without x", "x", "")]),
+        ("x", "", ["x"], [("y", "x", "y"), ("z", "x", "z")]),
+        ("", "z", ["x"], [("z too", "", "z")]),
+    ],
+)
+def test_how_a_doubted_picture_may_be_relabelled(given, suggested, labels, expected):
+    found = doubts.changes(given, suggested, labels, ["x", "y", "z"])
+    assert [(change.words, change.loses, change.gets) for change in found] == expected
