@@ -313,10 +313,16 @@ def _plain(name: str) -> str:
 
 
 def artists(examined: Audited) -> Iterator[Finding]:
-    """Those in the test and outside it."""
+    """Those that may be one, and those in the test and outside it."""
     counts = examined.counts
-    both = counts[counts["of"] == "artists"]
-    both = both[(both["test"] > 0) & (both["train"] + both["validation"] > 0)]
+    named = counts[counts["of"] == "artists"]
+    yield _finding(
+        "alike_artists",
+        "Artists whose names differ in capitals, accents, punctuation or the order of words only",
+        "They may be one, as Family, Given and Given Family are; the split takes them for several.",
+        _rows(named[named["name"].map(_words).duplicated(keep=False)]),
+    )
+    both = named[(named["test"] > 0) & (named["train"] + named["validation"] > 0)]
     yield _finding(
         "artists_on_both_sides",
         "Artists in the test and outside it",
@@ -324,6 +330,13 @@ def artists(examined: Audited) -> Iterator[Finding]:
         "training; for new ones it is usually lower, which ingest.split.by: artist shows.",
         _rows(both),
     )
+
+
+def _words(name: str) -> tuple[str, ...]:
+    """What the names of one person share, however they are written."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return tuple(sorted(re.findall(r"[^\W_]+", plain))) or (name,)
 
 
 def _rows(counts: pd.DataFrame) -> list[Row]:

@@ -50,6 +50,18 @@ def test_names_of_classes_that_may_be_mistakes(root, ingested, audited):
     assert found["empty_names"] == ["nan"]
 
 
+def test_names_of_artists_that_may_be_one(root, ingested, audited):
+    names = ["Dürer, Albrecht", "Albrecht Durer", "GOYA", "Goya", "Jan Steen", "Jan van Steen"]
+    files = {
+        f"{'ab'[i % 2]}/{name}_{i}.png": 10 * n + i
+        for n, name in enumerate(names)
+        for i in range(6)
+    }
+    ingested(root(files), source={"artist": "^(.+)_"})
+    found = {f["name"]: [row["name"] for row in f["examples"]] for f in audited()[0]["findings"]}
+    assert found["alike_artists"] == ["Albrecht Durer", "Dürer, Albrecht", "GOYA", "Goya"]
+
+
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
