@@ -7,9 +7,11 @@ from pipeline.ingest.params import Split
 from pipeline.ingest.splitting import split_pictures
 from pipeline.measure.splitting import (
     assign_splits,
+    connected,
     sole_artists,
     split_by_artist,
     split_by_picture,
+    united,
 )
 
 SHARES = {"validation": 0.15, "test": 0.2}
@@ -217,3 +219,94 @@ def test_a_split_that_is_to_be_given_is_kept():
 def test_a_split_that_is_to_be_given_is_not(refused, given, parts):
     with refused("ingest.split.by is given, but the source prescribes", *parts):
         split_as_given(given)
+
+
+def grouped(count, sizes, seed=0):
+    """(labels, pairs): pictures of three classes, and of each of `sizes` so many in a row."""
+    labels = shuffled(pictures(a=count // 2, b=count // 3, c=count - count // 2 - count // 3), seed)
+    order, pairs, place = rng(seed + 100).permutation(count), [], 0
+    for size in sizes:
+        rows = order[place : place + size]
+        pairs += [*zip(rows[:-1].tolist(), rows[1:].tolist(), strict=True)]
+        place += size
+    return labels, pairs
+
+
+def one_sided(splits, pairs):
+    return all(splits[i] == splits[j] for i, j in pairs)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_pairs_come_to_one_side_and_the_shares_hold_to_within_the_largest_group(seed):
+    labels, pairs = grouped(600, [2] * 40 + [3] * 20 + [5] * 10 + [12], seed)
+    splits = assign_splits(labels, None, [None] * 600, **SHARES, rng=rng(seed), together=pairs)
+    assert one_sided(splits, pairs)
+    counts = Counter(splits)
+    assert abs(counts["test"] - 0.2 * 600) <= 12
+    assert abs(counts["validation"] - 0.15 * 600) <= 12 * (1 + 0.15 / 0.8)
+    for row, found in by_stratum(labels, splits).items():
+        total = labels.count(row)
+        assert found["test"] / total == pytest.approx(0.2, abs=0.06)
+        assert found["validation"] / total == pytest.approx(0.15, abs=0.06)
+    again, other = (
+        assign_splits(labels, None, [None] * 600, **SHARES, rng=rng(s), together=pairs)
+        for s in (seed, seed + 1)
+    )
+    assert splits == again
+    assert splits != other
+
+
+def test_groups_come_to_each_part_as_often_as_single_pictures():
+    labels, pairs = grouped(100, [2] * 10)
+    drawn = [
+        assign_splits(labels, None, [None] * 100, **SHARES, rng=rng(seed), together=pairs)
+        for seed in range(200)
+    ]
+    of_pairs = Counter(splits[i] for splits in drawn for i, _ in pairs)
+    assert of_pairs["test"] / of_pairs.total() == pytest.approx(0.2, abs=0.04)
+    assert of_pairs["validation"] / of_pairs.total() == pytest.approx(0.15, abs=0.04)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_that_is_larger_than_a_part_is_trained(seed):
+    labels, pairs = grouped(100, [30], seed)
+    splits = assign_splits(labels, None, [None] * 100, **SHARES, rng=rng(seed), together=pairs)
+    assert {splits[i] for i, _ in pairs} == {"train"}
+    assert Counter(splits)["test"] == pytest.approx(0.2 * 70, abs=1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_label_in_one_group_alone_is_trained(seed):
+    labels = [*pictures(a=40, b=40), ("c",), ("c",)]
+    splits = assign_splits(labels, None, [None] * 82, **SHARES, rng=rng(seed), together=[(80, 81)])
+    assert splits[80:] == ["train"] * 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_artists_of_paired_pictures_come_to_one_side(seed):
+    labels, artists = paintings(seed=seed)
+    chosen = rng(seed).choice(len(labels), 12, replace=False).tolist()
+    pairs = [*zip(chosen[::2], chosen[1::2], strict=True)]
+    given = [None] * len(labels)
+    splits = assign_splits(labels, artists, given, **SHARES, rng=rng(seed), together=pairs)
+    assert one_sided(splits, pairs)
+    sides = defaultdict(set)
+    for artist, split in zip(artists, splits, strict=True):
+        sides[artist].add(split)
+    assert {len(side) for side in sides.values()} == {1}
+
+
+def test_what_is_prescribed_stays_though_it_is_paired():
+    labels = shuffled(pictures(a=60, b=40))
+    given = ["test" if i % 4 == 0 else "train" for i in range(100)]
+    pairs = [(0, 1), (2, 3), (5, 6)]
+    splits = assign_splits(labels, None, given, **SHARES, rng=rng(), together=pairs)
+    assert [s == "test" for s in splits] == [g == "test" for g in given]
+    assert one_sided(splits, pairs[1:])
+
+
+def test_connected_pictures():
+    assert connected(6, [(4, 2), (2, 0), (3, 5)]) == [0, 1, 0, 2, 0, 2]
+    assert connected(0, []) == []
+    assert united(["b", "a", "c", "c"], [(0, 1), (1, 3)]) == ["a"] * 4
+    assert united(["b", "a", "c", "c"], []) == ["b", "a", "c", "c"]
