@@ -24,6 +24,7 @@ from pipeline.ingest.params import Ingest
 from pipeline.ingest.stage import ingest
 
 PROJECT = {"made", "project", "made_project_copy"}
+SHARES = {"validation": 0.2, "test": 0.2, "near_duplicates": "keep_together"}
 LONG = ("process", "browser", "slow")  # markers of what takes long, the longest first
 
 
@@ -142,7 +143,7 @@ def ingest_params():
             source={"kind": "folder", **dict(source)},
             max_megapixels=megapixels,
             select=everything | dict(select),
-            split={"by": "picture", "validation": 0.2, "test": 0.2, "seed": 0} | dict(split),
+            split={"by": "picture", **SHARES, "seed": 0, **dict(split)},
             audit={"near_duplicates": 4, "leakage": "list"} | dict(audit),
         )
 

@@ -30,7 +30,8 @@ UNLISTED = {  # keys that a stage is handed though its results do not follow fro
         *(f"features.{key}" for key in ("backbone", "weights", "seed")),  # which weights depends on
         *(f"features.{key}" for key in ("engine", "batch_size", "device")),  # how fast it is
     },
-    "comparison": {"ingest.split.by", "ingest.split.seed"},  # of which it has its own
+    # The first two are its own; near copies it does not look at.
+    "comparison": {"ingest.split.by", "ingest.split.seed", "ingest.split.near_duplicates"},
 }
 DOTTED = re.compile(r"(pipeline(?:\.\w+)+):\w+")  # as a schema names what it is of
 PACKAGE = re.compile(r"(pipeline(?:\.\w+)+)\.")  # before the name of one of its modules

@@ -99,6 +99,7 @@ ingest:
     by: picture
     validation: 0.15
     test: 0.2
+    near_duplicates: keep_together
     seed: 1
   audit:
     near_duplicates: 4
@@ -401,7 +402,7 @@ def test_wrong_values_of_a_network(written, refused, old, new, parts):
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        (TEXT.replace("    seed: 1\n", "    seed: 1\n    seed: 2\n"), ["line 24", '"seed"']),
+        (TEXT.replace("    seed: 1\n", "    seed: 1\n    seed: 2\n"), ["line 25", '"seed"']),
         ("ingest: [", ["line 1 is not valid YAML"]),
         pytest.param("ingest: " + "[" * 1000, ["lists or sections in each other"], id="deep"),
         ("ingest:\n\tinput: x", ["line 2 is not valid YAML"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,14 @@ import pandas as pd
 
 from pipeline.core.errors import UserError
 from pipeline.ingest import findings
+from pipeline.ingest.copies import MOST_PAIRS, Copies
 from pipeline.ingest.corrections import Applied
+from pipeline.ingest.division import Division
 from pipeline.ingest.findings import Audited, Finding, Pair, known_tests, leaked
-from pipeline.ingest.hashing import pairs_within
 from pipeline.ingest.params import AuditParams
-from pipeline.ingest.screening import Accepted, Screened
+from pipeline.ingest.screening import Accepted, Rejection
 from pipeline.measure.splitting import SPLITS
 
-MOST_PAIRS = 100_000  # that look alike; more are no copies, but pictures the hash cannot tell apart
 PAIR_COLUMNS = (
     "path", "other_path", "distance", "split", "other_split", "labels", "other_labels",
 )  # fmt: skip
@@ -64,20 +64,16 @@ class Audit:
 
 
 def audit_pictures(
-    pictures: Sequence[Accepted],
-    splits: Sequence[str],
-    screened: Screened,
-    left_out: Mapping[str, int],
-    corrected: Applied,
-    params: AuditParams,
+    division: Division, rejections: Sequence[Rejection], corrected: Applied, params: AuditParams
 ) -> Audit:
-    """Look at the pictures that take part, with the split of each, and at those that do not."""
-    pairs = near_pairs(pictures, splits, params)
+    """Look at the pictures that take part and at those that do not."""
+    pictures, splits, copies = division.pictures, division.splits, division.copies
+    pairs = None if copies is None else near_pairs(pictures, splits, copies)
     counts = count(pictures, splits)
     examined = Audited(
         pictures,
         splits,
-        screened.rejections,
+        rejections,
         distance=None if params.near_duplicates == "none" else params.near_duplicates,
         pairs=pairs,
         most_pairs=MOST_PAIRS,
@@ -94,8 +90,8 @@ def audit_pictures(
             },
             "width": _range([picture.width for picture in pictures]),
             "height": _range([picture.height for picture in pictures]),
-            "rejected": dict(sorted(Counter(r.reason for r in screened.rejections).items())),
-            "left_out": dict(left_out),
+            "rejected": dict(sorted(Counter(r.reason for r in rejections).items())),
+            "left_out": dict(division.left_out),
             "corrections": corrected.summary,
             "near_duplicates": None if pairs is None else _where(pairs),
             "known_tests": None if pairs is None else known_tests(pairs),
@@ -119,25 +115,12 @@ def _odd_pictures(found: Sequence[Finding]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["finding", "path", "format", "mode"])
 
 
-def near_pairs(
-    pictures: Sequence[Accepted], splits: Sequence[str], params: AuditParams
-) -> list[Pair] | None:
-    """Pairs whose perceptual hashes differ in few bits, the closest first.
-
-    None when there are more than MOST_PAIRS.
-    """
-    if params.near_duplicates == "none":
-        return []
-    hashed = [i for i, picture in enumerate(pictures) if picture.hash is not None]
-    codes = np.array([pictures[i].hash for i in hashed], dtype=np.uint64)
-    found, complete = pairs_within(codes, params.near_duplicates, most=MOST_PAIRS)
-    if not complete:
-        return None
-    distances = np.bitwise_count(codes[found[:, 0]] ^ codes[found[:, 1]])
+def near_pairs(pictures: Sequence[Accepted], splits: Sequence[str], copies: Copies) -> list[Pair]:
+    """The pairs of near copies, the closest first."""
     pairs = []
-    for places, distance in zip(found, distances, strict=True):
-        i, j = sorted((hashed[place] for place in places), key=lambda i: pictures[i].path)
-        pairs.append(Pair(pictures[i], pictures[j], splits[i], splits[j], int(distance)))
+    for places, distance in zip(copies.pairs.tolist(), copies.distances.tolist(), strict=True):
+        i, j = sorted(places, key=lambda i: pictures[i].path)
+        pairs.append(Pair(pictures[i], pictures[j], splits[i], splits[j], distance))
     return sorted(pairs, key=lambda pair: (pair.distance, pair.one.path, pair.other.path))
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.artifacts.corrections import ACTIONS, COLUMNS, PATH, SEPARATOR
 from pipeline.core.errors import UserError
-from pipeline.ingest.screening import Accepted, Rejection, Screened
+from pipeline.ingest.screening import Accepted, Rejection
 from pipeline.ingest.sources.columns import check_columns, to_labels
 from pipeline.ingest.sources.tabular import open_table
 from pipeline.ingest.sources.tree import FolderTree
@@ -157,15 +157,13 @@ def relabelled(
     ]
 
 
-def without_removed(screened: Screened, corrections: Mapping[str, Correction]) -> Screened:
-    """The pictures that are taken out are among the rejections."""
-    removed = {c.image_id: c for c in corrections.values() if c.action == "remove"}
-    taken_out = [Rejection(c.path, "removed", f"by {c.where}") for c in removed.values()]
-    return replace(
-        screened,
-        accepted=[p for p in screened.accepted if p.image_id not in removed],
-        rejections=sorted([*screened.rejections, *taken_out], key=lambda r: (r.path, r.detail)),
-    )
+def removed(corrections: Mapping[str, Correction]) -> dict[str, Rejection]:
+    """image_id -> why it is left out, of the pictures that are taken out."""
+    return {
+        image_id: Rejection(correction.path, "removed", f"by {correction.where}")
+        for image_id, correction in corrections.items()
+        if correction.action == "remove"
+    }
 
 
 def to_draw_by(

@@ -122,6 +122,7 @@ def rejected(examined: Audited) -> Iterator[Finding]:
         "learnt by heart.",
         [{"path": r.path, "detail": r.detail} for r in rejections if r.across],
     )
+    yield of("near duplicate", "Near copies left out", "The largest picture of each is kept.")
     yield of(
         "label conflict",
         "Exact copies under different labels",
@@ -228,7 +229,8 @@ def _too_alike(examined: Audited) -> Finding:
         "too_alike",
         f"Pairs of pictures within {examined.distance} bits, at least",
         "So many are no copies but pictures that differ in details only; which are copies cannot "
-        "be told. Lower ingest.audit.near_duplicates, or set it to none.",
+        "be told, so none are kept together or left out. Lower ingest.audit.near_duplicates, or "
+        "set it to none.",
         [],
         examined.most_pairs,
     )

@@ -34,6 +34,9 @@ class Split(Strict):
     """Share of the pictures for curves, early stopping and the choice of the best run."""
     test: Fraction
     """Share of the pictures that are scored once, at the end."""
+    near_duplicates: Literal["keep_together", "drop", "list"]
+    """Near copies, as the audit finds them: on one side of the split, all but the largest left out,
+    or listed only. Where the source prescribes the split they are listed."""
     seed: Seed
     """Decides who goes where."""
 

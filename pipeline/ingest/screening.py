@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from pipeline.artifacts.examinations import Examination
@@ -41,9 +41,9 @@ class Accepted:
 class Rejection:
     """A picture that is not used.
 
-    reason: "bad row", "unreadable", "too small", "duplicate", "label conflict" or "removed" (by
-    a person). across: it is a copy, and the source puts it and the picture that is kept into
-    different parts of the split.
+    reason: "bad row", "unreadable", "too small", "duplicate", "label conflict", "removed" (by a
+    person) or "near duplicate". across: it is a copy, and the source puts it and the picture that
+    is kept into different parts of the split.
     """
 
     path: str
@@ -62,6 +62,14 @@ class Screened:
     accepted: list[Accepted]
     rejections: list[Rejection]
     offered: Counter[str]
+
+    def without(self, left_out: Mapping[str, Rejection]) -> Screened:
+        """With these pictures, by image_id, among the rejections."""
+        return replace(
+            self,
+            accepted=[p for p in self.accepted if p.image_id not in left_out],
+            rejections=_in_order([*self.rejections, *left_out.values()]),
+        )
 
     def check(self, required: Collection[str]) -> None:
         """Raise `UserError` when there is no picture, or none left of a class in `required`."""
@@ -152,9 +160,11 @@ class Screening:
                 rejections += [_duplicate(copy, copies[0]) for copy in copies[1:]]
             else:
                 rejections += [_conflict(copy, copies) for copy in copies]
-        return Screened(
-            accepted, sorted(rejections, key=lambda r: (r.path, r.detail)), self._offered
-        )
+        return Screened(accepted, _in_order(rejections), self._offered)
+
+
+def _in_order(rejections: Iterable[Rejection]) -> list[Rejection]:
+    return sorted(rejections, key=lambda r: (r.path, r.detail))
 
 
 def _preference(copy: Accepted) -> tuple[int, str, str, tuple[str, ...]]:

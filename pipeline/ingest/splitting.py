@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -19,8 +19,9 @@ def split_pictures(
     params: Split,
     *,
     paths: Sequence[str],
+    together: Iterable[Sequence[int]] = (),
 ) -> list[str]:
-    """A split for each picture.
+    """A split for each picture; pairs of positions in `together` are kept on one side.
 
     Errors: `UserError` when the split is by artist and one is unknown, or when it is to be `given`
     and the source does not prescribe it.
@@ -40,6 +41,7 @@ def split_pictures(
         validation=params.validation,
         test=params.test,
         rng=np.random.default_rng(params.seed),
+        together=together,
     )
 
 

@@ -20,20 +20,14 @@ from pipeline.core.digests import code_digest
 from pipeline.core.parquet import write_shards
 from pipeline.ingest import examining, hashing
 from pipeline.ingest.audit import Audit, audit_pictures
-from pipeline.ingest.corrections import (
-    applied,
-    match,
-    read_corrections,
-    relabelled,
-    to_draw_by,
-    without_removed,
-)
+from pipeline.ingest.corrections import applied, match, read_corrections, removed
+from pipeline.ingest.division import divide
 from pipeline.ingest.params import Ingest
-from pipeline.ingest.screening import Accepted, Screening
-from pipeline.ingest.selection import required_classes, select
+from pipeline.ingest.screening import Accepted, Screened, Screening
+from pipeline.ingest.selection import required_classes
 from pipeline.ingest.sources.opening import open_source
 from pipeline.ingest.sources.picture import Picture
-from pipeline.ingest.splitting import artists_apart, check_split, split_pictures
+from pipeline.ingest.splitting import artists_apart
 from pipeline.ingest.spool import Spool
 from pipeline.ingest.watching import check_watched
 from pipeline.measure.splitting import SPLITS
@@ -43,9 +37,7 @@ def ingest(params: Ingest) -> str:
     """Write the pictures in the order of image_id, the list of the rejected and the audit.
 
     Returns the summary. Which pictures there are and how they are split depends on all of them, so
-    their bytes wait on disk until it is known. What was decoded before is not decoded again. A
-    correction moves no picture to another part of the split: it is drawn by the source's labels,
-    and pictures that are taken out leave their places empty.
+    their bytes wait on disk until it is known. What was decoded before is not decoded again.
     """
     rows = read_corrections()
     max_pixels, hashes = int(params.max_megapixels * 1e6), params.audit.near_duplicates != "none"
@@ -65,38 +57,33 @@ def ingest(params: Ingest) -> str:
         write_examinations(screening.examined, decisive, made_by=decoder())
         found = screening.result()
         corrections = match(rows, found.accepted)
-        screened = without_removed(found, corrections)
-        audits.write_rejected([(r.path, r.reason, r.detail) for r in screened.rejections])
+        screened = found.without(removed(corrections))
+        write_rejected(screened)
         found.check(required_classes(found.offered, params.select))
-        places, left_out = select(relabelled(found.accepted, corrections), params.select)
-        given = [p.split for p in places]
-        parts = split_pictures(
-            to_draw_by(places, corrections),
-            [p.artist for p in places],
-            given,
-            params.split,
-            paths=[p.path for p in places],
-        )
-        split_of = {p.image_id: part for p, part in zip(places, parts, strict=True)}
-        usable = {p.image_id for p in screened.accepted}
-        chosen = [p for p in places if p.image_id in usable]
-        labels, artists = [p.labels for p in chosen], [p.artist for p in chosen]
-        splits = [split_of[p.image_id] for p in chosen]
-        check_split(labels, artists, splits, params.split)
+        division = divide(found, corrections, params)
+        screened = screened.without(division.dropped)
+        write_rejected(screened)
         audit = audit_pictures(
-            chosen, splits, screened, left_out, applied(corrections, split_of), params.audit
+            division, screened.rejections, applied(corrections, division.split_of), params.audit
         )
         audits.write_audit(audit.summary, audit.tables)
         audit.check(params.audit)
+        chosen, splits = division.pictures, division.splits
+        given = [picture.split for picture in chosen]
         schema = images_schema(
-            classes=sorted({label for row in labels for label in row}),
+            classes=sorted({label for picture in chosen for label in picture.labels}),
             split_by="given" if any(given) else params.split.by,
-            artists_apart=artists_apart(artists, splits),
+            artists_apart=artists_apart([picture.artist for picture in chosen], splits),
         )
         write_shards(images.PATH, schema, _rows(chosen, splits, spool, schema))
     notes += _drawn(given)
     lines = [*(f"ingest: {note}" for note in notes), *_summary(audit)]
     return "\n".join(map(on_one_line, lines))
+
+
+def write_rejected(screened: Screened) -> None:
+    """The list of the pictures that are not used."""
+    audits.write_rejected([(r.path, r.reason, r.detail) for r in screened.rejections])
 
 
 def decoder() -> str:

@@ -21,7 +21,7 @@ NEAREST = KnnRun(
     kind="knn", input="components", normalize="none", folds="none", threshold=0.5, repeats=1,
     seed=0, distance="mse", n_neighbors=1,
 )  # fmt: skip
-SHARES = Split(by="picture", validation=0.15, test=0.2, seed=0)
+SHARES = Split(by="picture", validation=0.15, test=0.2, near_duplicates="list", seed=0)
 EVALUATE = Evaluate(bootstrap=100, seed=0)
 ARTISTS = [f"artist {i % 24}" for i in range(240)]
 LABELS = [("abc"[i % 3],) for i in range(240)]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from pipeline.artifacts import audits
-from pipeline.ingest import audit
+from pipeline.ingest import audit, copies
 from pipeline.ingest.findings import Audited, Pair, leaked, near_copies
 from pipeline.ingest.screening import Accepted
 from pipeline.ingest.stage import ingest
@@ -389,7 +389,8 @@ def test_a_bound_is_not_rounded_away():
 
 def test_pictures_that_all_look_alike(audited, refused, monkeypatch):
     """As the digits of MNIST: tens of thousands of pairs, no copy among them."""
-    monkeypatch.setattr(audit, "MOST_PAIRS", 100)
+    for module in (audit, copies):
+        monkeypatch.setattr(module, "MOST_PAIRS", 100)
     digit = photo(1).convert("L")
     files = {}
     for i in range(60):

@@ -193,7 +193,7 @@ def test_nothing_to_draw_from(artists):
 
 
 def split_as_given(given):
-    params = Split(by="given", **SHARES, seed=0)
+    params = Split(by="given", **SHARES, near_duplicates="list", seed=0)
     labels = [("a",), ("b",)] * (len(given) // 2)
     paths = [f"{i}.jpg" for i in range(len(given))]
     return split_pictures(labels, [None] * len(given), given, params, paths=paths)
