@@ -3,7 +3,7 @@
     weights ─ features ── pca ─┬─ classifier@NAME ── stack@NAME ─┐
     ingest ─┴─ pixels ─┬───────┤                                 ├─ evaluate ─┐
                        ├─ cnn@NAME ──────────────────────────────┘  insight ──┼─ report
-                       └───────┴─ sweep@NAME, comparison@NAME ────────────────┘
+                       └───────┴─ sweep@NAME, comparison@NAME, curve ─────────┘
 
 A section of `params.yaml` is a folder here, a stage of `dvc.yaml` and a folder of `tests`. In the
 folder, `params.py` says what the section may hold, `stage.py` what the stage reads, calls and

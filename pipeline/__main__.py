@@ -16,6 +16,7 @@ ALONE = (
     "pca",
     "pixels",
     "evaluate",
+    "curve",
     "insight",
     "report",
 )
@@ -85,6 +86,10 @@ def perform(stage: str, name: str, params: Params, *, share: str | None) -> str 
             from pipeline.evaluate.stage import evaluate
 
             return evaluate(params.evaluate, params.thresholds, stacks=params.stacks)
+        case "curve":
+            from pipeline.curve.stage import curve
+
+            return curve(params.curve)
         case "insight":
             from pipeline.insight.stage import insight
 

@@ -20,6 +20,7 @@ from pipeline.comparisons.params import Comparison
 from pipeline.core.console import takes_all_letters
 from pipeline.core.errors import UserError
 from pipeline.core.schema import LONGEST, RunName, Strict, in_words, matching, shown
+from pipeline.curve.params import Curve
 from pipeline.evaluate.params import Evaluate
 from pipeline.features.params import Features
 from pipeline.ingest.params import Ingest
@@ -53,6 +54,7 @@ class Params(Strict):
     sweeps: dict[RunName, Sweep]
     comparisons: dict[RunName, Comparison]
     evaluate: Evaluate
+    curve: Curve
     insight: Insight
     report: Report
 

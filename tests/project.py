@@ -19,6 +19,7 @@ TINY = {
     "ingest.source.painters": 24,
     "pca.components": 12,
     "evaluate.bootstrap": 100,
+    "curve.bootstrap": 100,
     "insight.bootstrap": 100,
     "insight.doubts.shown": 8,
     "report.samples": 8,

@@ -125,6 +125,11 @@ classifiers:
 {RUN}{MORE}evaluate:
   bootstrap: 1000
   seed: 0
+curve:
+  sizes: 10
+  draws: 5
+  bootstrap: 1000
+  seed: 0
 insight:
   bootstrap: 1000
   coverage: 0.9

@@ -19,6 +19,7 @@ from pipeline.comparisons.params import Comparison
 from pipeline.core.files import write_text
 from pipeline.core.markdown import markdown_table
 from pipeline.core.schema import Strict
+from pipeline.curve.params import Curve
 from pipeline.evaluate.params import Evaluate
 from pipeline.features.params import Features
 from pipeline.ingest.params import Ingest
@@ -83,6 +84,8 @@ def _sections() -> Iterator[str]:
         yield keys_table(entry)
     yield "## `evaluate`"
     yield keys_table(Evaluate)
+    yield "## `curve`"
+    yield keys_table(Curve)
     yield "## `insight`"
     yield keys_table(Insight)
     yield "## `report`"

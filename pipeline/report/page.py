@@ -26,6 +26,7 @@ SECTIONS = (
     "differences",
     "calibration",
     "shortcuts",
+    "curve",
     "cross_validation",
     "comparisons",
     "data",

@@ -22,7 +22,7 @@ FOLDERS = ("data", "models", "reports")  # all that lies between stages
 STAGES = [
     "ingest", "weights", "features", "pca", "pixels", "classifier@snn", "classifier@logistic",
     "cnn@small_cnn", "stack@stacked", "sweep@learning_rate", "comparison@logistic", "evaluate",
-    "insight", "report",
+    "curve", "insight", "report",
 ]  # fmt: skip
 # Deps that this project's parameters leave unread: dvc.yaml cannot say on what value it depends.
 UNREAD = {

@@ -51,6 +51,8 @@ READERS = {
     "reports/comparisons/*.csv": "report",
     "reports/comparisons/*.json": "report",
     "reports/explanations/small_cnn.parquet": "report",
+    "reports/curve/*.csv": "report",
+    "reports/curve.json": "report",
     "reports/insight/*.csv": "report",
     "reports/insight/*.json": "report",
     "reports/insight.json": "report",

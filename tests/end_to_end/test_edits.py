@@ -17,6 +17,7 @@ ALONE = {
     "pca",
     "pixels",
     "evaluate",
+    "curve",
     "insight",
     "report",
 }
@@ -34,7 +35,7 @@ ALONE = {
         ("pipeline/pca/decomposition.py", {"pca"}),
         ("pipeline/nn/layers.py", {*CLASSIFIERS, *SWEPT}),
         ("pipeline/measure/intervals.py", {"comparison@logistic", "evaluate", "report"}),
-        ("pipeline/measure/resampling.py", {"insight"}),
+        ("pipeline/measure/resampling.py", {"curve", "insight"}),
         ("pipeline/core/files.py", {*ALONE, *CLASSIFIERS, *CNNS, *SWEPT, "stack@stacked"}),
         ("pipeline/params.py", set()),
         ("pipeline/__main__.py", set()),

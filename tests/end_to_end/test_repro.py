@@ -25,8 +25,8 @@ RUNS = [*CLASSIFIERS, *CNNS, "stacked"]
 STAGES = [
     "ingest", "weights", "features", "layers", "pca", "pixels",
     *(f"classifier@{n}" for n in CLASSIFIERS), *(f"cnn@{n}" for n in CNNS),
-    "stack@stacked", "sweep@learning_rate", "comparison@logistic", "evaluate", "insight",
-    "report",
+    "stack@stacked", "sweep@learning_rate", "comparison@logistic", "evaluate", "curve",
+    "insight", "report",
 ]  # fmt: skip
 FEW = {  # runs enough where a test is about what they are given
     "classifiers.boosted": None, "classifiers.adam": None, "stacks.stacked.runs":

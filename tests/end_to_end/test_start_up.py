@@ -35,6 +35,7 @@ SKLEARN = {"sklearn", "scipy", "pandas"}
         ("sweep learning_rate", SKLEARN),
         ("comparison logistic", SKLEARN),
         ("evaluate", SKLEARN),
+        ("curve", SKLEARN),
         ("insight", SKLEARN),
         ("report", {"altair", "scipy", "pandas"}),
     ],

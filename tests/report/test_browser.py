@@ -164,8 +164,13 @@ def test_every_part_is_there(page_and_events):
         "Label doubts", "How this was made",
     ]  # fmt: skip
     asked = page.locator("h3").all_inner_texts()
-    assert {"Can the scores be believed?", "Right for the right reason?"} < {*asked}
-    for chart in ("differences", "reliability", "shortcuts"):
+    questions = (
+        "Can the scores be believed?",
+        "Right for the right reason?",
+        "What would more pictures bring?",
+    )
+    assert {*questions} < {*asked}
+    for chart in ("differences", "reliability", "shortcuts", "curve"):
         assert page.locator(f"[data-spec={chart}] svg.marks").count() == 1
     assert page.locator("tr.best").count() == 1
     assert page.locator(".gallery").first.locator("img").count() == 8
