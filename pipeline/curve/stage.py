@@ -113,18 +113,19 @@ def curves(
 
 
 def tables(found: dict[str, tuple[int, LearningCurve]], now: int) -> Iterator[pd.DataFrame]:
-    """The points, the lines, and what is expected."""
-    whole = found[""][1]
-    at = np.geomspace(whole.sizes[0], TIMES[-1] * now, LINE_POINTS).round()
+    """The points, the lines as far as they are determined, and what is expected."""
     points, lines, expected = [], [], []
     for name, (count, of) in found.items():
         columns = (of.sizes, of.accuracy, of.least, of.most)
         points.append(pd.DataFrame(dict(zip(LINE[1:], columns, strict=True))).assign(of=name))
+        ahead = {times: of.expected(times * now, now=now) for times in TIMES}
+        told = [then.pictures for then in ahead.values() if not then.why]
+        at = np.geomspace(of.sizes[0], max([of.sizes[-1], *told]), LINE_POINTS).round()
         columns = (at.astype(int), *of.line(at))
         lines.append(pd.DataFrame(dict(zip(LINE[1:], columns, strict=True))).assign(of=name))
-        for times in TIMES:
+        for times, then in ahead.items():
             row = {"of": name, "test": count, "times": times, "now": now}
-            expected.append({**row, **asdict(of.expected(times * now, now=now))})
+            expected.append({**row, **asdict(then)})
     yield pd.concat(points)
     yield pd.concat(lines)
     yield pd.DataFrame(expected)
