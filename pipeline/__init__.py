@@ -16,7 +16,8 @@ Two stages know nothing of each other but the files between them, which have a m
 `backbones` are used by other stages too.
 
 `python -m pipeline STAGE [NAME]` runs a stage, `python -m pipeline.params` checks params.yaml,
-`python -m pipeline.predict` takes new pictures, `python -m pipeline.presets` published experiments,
+`python -m pipeline.predict` takes new pictures, `python -m pipeline.next` says which to label,
+`python -m pipeline.presets` published experiments,
 `python -m pipeline.clean` removes what runs left that are no longer there,
 `python -m pipeline.reference` writes docs/reference.md.
 """

@@ -68,3 +68,10 @@ def kept_examinations(options: Mapping[str, Any], *, made_by: str) -> dict[str, 
             ids, *columns = (column.to_pylist() for column in table.columns)
             return {i: Examination(*row) for i, *row in zip(ids, *columns, strict=True)}
     return {}
+
+
+def read_hashes() -> dict[str, int]:
+    """image_id -> the perceptual hash, of those that have one. Errors: `UserError`."""
+    table = read_file(PATH)
+    rows = zip(table["image_id"].to_pylist(), table["hash"].to_pylist(), strict=True)
+    return {image_id: code for image_id, code in rows if code is not None}
