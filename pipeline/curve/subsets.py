@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -29,17 +30,27 @@ def drawn_order(
 ) -> NDArray[np.int64]:
     """(N,) all pictures in an order of which every beginning is a subset.
 
-    Without `artists` every beginning has its share of each combination of labels, to within one
-    picture; with them it is artist after artist, so that only the last is there in part.
+    Every beginning has its share of each combination of labels, to within two pictures. With
+    `artists` it is artist after artist, so that only the last is there in part, and has its share
+    of the artists of each combination, an artist being of the commonest of his.
     """
     if artists is None:
-        order = stratified_order(labels, rng)
-        strata = np.unique([repr(sorted(labels[i])) for i in order], return_inverse=True)[1]
-        counts = np.bincount(strata)
-        starts = np.flatnonzero(np.diff(strata, prepend=-1))
-        rank = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
-        place = (rank + rng.random(len(counts))[strata]) / counts[strata]
-        return order[np.argsort(place, kind="stable")]
-    _, artist = np.unique(np.asarray(artists), return_inverse=True)
-    turn = rng.permutation(artist.max() + 1)[artist]
-    return np.lexsort((rng.random(len(turn)), turn))
+        return _interleaved(labels, rng)
+    of: dict[str, Counter[tuple[str, ...]]] = {}
+    for row, artist in zip(labels, artists, strict=True):
+        of.setdefault(artist, Counter())[row] += 1
+    names = sorted(of)
+    commonest = [max(sorted(of[name]), key=of[name].__getitem__) for name in names]
+    turn = {names[i]: place for place, i in enumerate(_interleaved(commonest, rng))}
+    return np.lexsort((rng.random(len(labels)), np.array([turn[artist] for artist in artists])))
+
+
+def _interleaved(labels: Sequence[tuple[str, ...]], rng: Generator) -> NDArray[np.int64]:
+    """(N,) every beginning has its share of each combination of labels, to within two."""
+    order = stratified_order(labels, rng)
+    strata = np.unique([repr(sorted(labels[i])) for i in order], return_inverse=True)[1]
+    counts = np.bincount(strata)
+    starts = np.flatnonzero(np.diff(strata, prepend=-1))
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+    place = (rank + rng.random(len(counts))[strata]) / counts[strata]
+    return order[np.argsort(place, kind="stable")]

@@ -44,9 +44,13 @@ def test_the_only_picture_of_a_class_comes_anywhere():
     assert len(set(places)) >= 8
 
 
-def test_artists_come_one_after_the_other(rng):
-    artists = [str(i % 7) for i in range(70)]
-    order = drawn_order([("a",)] * 70, artists, rng)
-    assert sorted(order) == list(range(70))
+def test_artists_come_one_after_the_other_the_classes_in_turn(rng):
+    artists = [str(i % 8) for i in range(80)]
+    labels = [("ab"[int(artist) % 2],) for artist in artists]
+    order = drawn_order(labels, artists, rng)
+    assert sorted(order) == list(range(80))
     turns = [artists[i] for i in order]
-    assert sum(a != b for a, b in pairwise(turns)) == 6
+    assert sum(a != b for a, b in pairwise(turns)) == 7
+    for n in (20, 40, 60):
+        assert sum(labels[i] == ("a",) for i in order[:n]) == n / 2
+    assert drawn_order(labels, artists, rng).tolist() != order.tolist()

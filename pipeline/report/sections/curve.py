@@ -23,6 +23,7 @@ def section(experiment: Experiment) -> Section:
     return Section(
         {
             "expected": whole.to_dict("records"),
+            "first": points.loc[points["of"] == "", "accuracy"].iloc[0],
             "reached": points.loc[points["of"] == "", "accuracy"].iloc[-1],
             "tried": int(points["pictures"].max()),
             "sizes": points["pictures"].nunique(),
