@@ -43,7 +43,7 @@ def main() -> None:
     files = list(new_files(find_files(options.pictures), pictures, params))
     name = options.run or best(METRICS)
     predictor = Predictor(FOLDER, name)
-    scores = np.array([list(p.probabilities.values()) for p in predictor.predict(files)])
+    scores = np.array([list(p.probabilities.values()) for p in predictor.predict(files, None)])
     unsure = shortlist(scores, count=options.count)
     features = Features(pictures)
     x = features.of([files[i] for i in unsure])
