@@ -56,16 +56,3 @@ def test_an_edit_runs_again_what_it_can_touch(made_project_copy, file, stages):
 
 def test_nothing_has_changed_before_an_edit(made_project_copy):
     assert json.loads(made_project_copy.run("dvc", "status", "--json")) == {}
-
-
-def test_the_page_needs_pixels_only_where_a_run_reads_them(made_project_copy):
-    params = made_project_copy.folder / "params.yaml"
-    before = params.read_text("utf-8")
-    assert "pixels" in made_project_copy.run("dvc", "dag", "--dot", "report")
-    made_project_copy.set(cnns={}, sweeps={}, comparisons={})
-    try:
-        found = made_project_copy.run("dvc", "dag", "--dot", "report")
-    finally:
-        params.write_text(before, "utf-8")
-    assert "features" in found
-    assert "pixels" not in found
