@@ -8,7 +8,8 @@
 A section of `params.yaml` is a folder here, a stage of `dvc.yaml` and a folder of `tests`. In the
 folder, `params.py` says what the section may hold, `stage.py` what the stage reads, calls and
 writes; the rest is the library that only it uses. Two things are otherwise: section `features`
-feeds two stages, `weights` in `backbones` and `features`; `launcher` feeds none.
+feeds two stages, `weights` in `backbones` and `features`; `launcher` feeds none. `layers` and
+`novelty`, which serves `predict` alone, have no section of their own.
 
 Two stages know nothing of each other but the files between them, which have a module each in
 `artifacts`. Below these lie `measure`, `compute` and `core`, which knows nothing of the others;

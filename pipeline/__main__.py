@@ -13,6 +13,7 @@ ALONE = (
     "weights",
     "features",
     "layers",
+    "novelty",
     "pca",
     "pixels",
     "evaluate",
@@ -46,6 +47,10 @@ def perform(stage: str, name: str, params: Params, *, share: str | None) -> str 
             from pipeline.layers.stage import layers
 
             return layers(choose=params.features.layers == "auto")
+        case "novelty":
+            from pipeline.novelty.stage import novelty
+
+            return novelty()
         case "pca":
             from pipeline.pca.stage import pca
 

@@ -27,6 +27,7 @@ from pipeline.artifacts.models import (
     run_path,
     stack_path,
 )
+from pipeline.artifacts.novelty import novelty_path
 from pipeline.artifacts.pixels import to_floats
 from pipeline.artifacts.scores import METRICS, best_run, read_metrics
 from pipeline.artifacts.vectors import columns_of
@@ -44,6 +45,7 @@ from pipeline.features.extraction import Execution, Extractor
 from pipeline.ingest.sources.tree import FolderTree, UnreadableError, text
 from pipeline.layers.together import Together
 from pipeline.measure.conformal import own_draws, prediction_sets
+from pipeline.novelty.neighbours import Neighbours
 from pipeline.pca.files import Projection, load_pca
 from pipeline.pixels.decoding import decode_pixels
 from pipeline.stacks.stacking import Stack
@@ -52,6 +54,7 @@ BATCH = 32  # pictures that are read at a time
 PER_GROUP = 1024  # pictures in a row group of --output
 ALL = slice(None)  # columns
 SHOWN = 3  # classes per picture in the table
+NONE = "none of these?"  # behind the classes of a picture that is far from all of training
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Prediction:
     path: str  # bytes that are no UTF-8 are escaped
     probabilities: dict[str, float]
     held: frozenset[str] = frozenset()
+    foreign: bool | None = None  # far from all training pictures: none of the classes; or not asked
     error: str | None = None
 
     def ranked(self) -> list[tuple[str, float]]:
@@ -124,6 +128,7 @@ class FromBackbone:
             raise UserError(f"{models}/pca belongs to another backbone: run `dvc repro`")
         self.pca: Projection | None = pca if kind == "components" else None
         digest = extraction.pop("components_digest")
+        self.extraction = extraction
         self.provenance = (
             {"components_digest": digest} if kind == "components" else {"features": extraction}
         )
@@ -143,9 +148,14 @@ class FromBackbone:
         """Errors: `PictureError`."""
         return self._extractor.prepare(data)
 
-    def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[Any]:
-        features = self._together(self._extractor.forward(torch.from_numpy(prepared)))
+    def features(self, prepared: NDArray[np.uint8]) -> NDArray[np.float16]:
+        return self._together(self._extractor.forward(torch.from_numpy(prepared)))
+
+    def project(self, features: NDArray[np.float16]) -> NDArray[Any]:
         return features.astype(np.float32) if self.pca is None else self.pca(features)
+
+    def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[Any]:
+        return self.project(self.features(prepared))
 
 
 class FromPixels:
@@ -168,6 +178,24 @@ class AsPixels(FromPixels):
 
     def vectors(self, prepared: NDArray[np.uint8]) -> NDArray[Any]:
         return prepared
+
+
+class Strangers:
+    """Which pictures are none of the classes, by the features that `source`, known as `kind`, gives.
+
+    Errors: `UserError` when the model is damaged, or of other features.
+    """
+
+    def __init__(self, models: Path, kind: str, source: FromBackbone) -> None:
+        self.kind, self.source = kind, source
+        self._neighbours, stored = Neighbours.load(novelty_path(models))
+        if stored["features"] != source.extraction:
+            raise UserError(f"{novelty_path(models)} is of other features: run `dvc repro`")
+
+    def look(self, prepared: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """The source's vectors, and which pictures are foreign, (N,)."""
+        features = self.source.features(prepared)
+        return self.source.project(features), self._neighbours.foreign(features)
 
 
 @dataclass(frozen=True)
@@ -201,6 +229,7 @@ class Predictor:
         members = self.stack.runs if self.stack else (name,)
         self.sources: dict[str, FromBackbone | FromPixels] = {}
         self.members: list[tuple[str, Any, TrainedRun | TrainedNetwork]] = []
+        self.strangers: Strangers | None = None
         if path == cnn_path(name, models):
             network, stored = TrainedNetwork.load(path)
             self.classes: list[str] = network.classes
@@ -225,6 +254,10 @@ class Predictor:
             layers = trained["run"]["layers"]
             seen = ALL if layers == "all" else columns_of(layers, dict(trained[kind]["widths"]))
             self.members.append((kind, seen, run))
+        if novelty_path(models).exists():  # not where the models are older
+            for kind, source in self.sources.items():
+                if isinstance(source, FromBackbone):
+                    self.strangers = Strangers(models, kind, source)
 
     def predict(self, files: Iterable[Path], sets: Sets | None) -> Iterator[Prediction]:
         """A prediction for each file, in order; memory holds one batch."""
@@ -250,27 +283,36 @@ class Predictor:
 
     def _predictions(
         self, prepared: list[Prepared], sets: Sets | None
-    ) -> Iterator[tuple[dict[str, float], frozenset[str]]]:
-        """Probabilities and, where there are `sets`, the set of each picture."""
-        scores = self._scores([given.inputs for given in prepared])
+    ) -> Iterator[tuple[dict[str, float], frozenset[str], bool | None]]:
+        """Of each picture the probabilities, where there are `sets` its set, and whether it is none
+        of the classes."""
+        scores, foreign = self._scores([given.inputs for given in prepared])
         held = np.full(scores.shape, False)
         if sets:
             draws = own_draws([given.image_id for given in prepared])
             held = prediction_sets(scores, draws, sets.threshold)
-        for values, within in zip(scores, held, strict=True):
+        for values, within, stranger in zip(scores, held, foreign, strict=True):
             named = zip(self.classes, values, strict=True)
             yield (
                 {label: round(float(p), 4) for label, p in named},
                 frozenset(np.array(self.classes, object)[within]),
+                stranger,
             )
 
-    def _scores(self, prepared: list[dict[str, NDArray[np.uint8]]]) -> NDArray[np.float32]:
-        vectors = {
-            kind: source.vectors(np.stack([arrays[kind] for arrays in prepared]))
-            for kind, source in self.sources.items()
-        }
+    def _scores(
+        self, prepared: list[dict[str, NDArray[np.uint8]]]
+    ) -> tuple[NDArray[np.float32], list[bool] | list[None]]:
+        vectors: dict[str, NDArray[Any]] = {}
+        foreign: list[bool] | list[None] = [None] * len(prepared)
+        for kind, source in self.sources.items():
+            stacked = np.stack([arrays[kind] for arrays in prepared])
+            if self.strangers is not None and kind == self.strangers.kind:
+                vectors[kind], found = self.strangers.look(stacked)
+                foreign = found.tolist()
+            else:
+                vectors[kind] = source.vectors(stacked)
         scores = [run.scores(vectors[kind][:, seen]) for kind, seen, run in self.members]
-        return self.stack.scores(scores) if self.stack else scores[0]
+        return self.stack.scores(scores) if self.stack else scores[0], foreign
 
 
 def local(given: str) -> Path:
@@ -304,13 +346,16 @@ def find_files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def print_table(predictions: Iterable[Prediction], sets: Sets | None) -> None:
-    """A line per picture as it comes: its path, the most probable classes, and its set."""
+    """A line per picture as it comes: its path, the most probable classes, its set, and whether it
+    is none of them."""
     for prediction in predictions:
         cells = [f"{name} {p:.3f}" for name, p in prediction.ranked()[:SHOWN]]
         if sets:
             every = len(prediction.held) == len(prediction.probabilities)
             among = f"one of: {', '.join(prediction.one_of)} ({sets})"
             cells.append("any class" if every else among)
+        if prediction.foreign:
+            cells.append(NONE)
         print(*map(on_one_line, (prediction.path, *cells)), sep="\t", flush=True)
 
 
@@ -321,6 +366,7 @@ def print_json(predictions: Iterable[Prediction], sets: Sets | None) -> None:
             "path": p.path,
             "probabilities": dict(p.ranked()),
             **({"one_of": p.one_of, "coverage": sets.coverage} if sets else {}),
+            **({} if p.foreign is None else {"none_of_these": p.foreign}),
         }
         for p in predictions
     ]

@@ -20,9 +20,9 @@ from watchdog.observers import Observer
 
 FOLDERS = ("data", "models", "reports")  # all that lies between stages
 STAGES = [
-    "ingest", "weights", "features", "pca", "pixels", "classifier@snn", "classifier@logistic",
-    "cnn@small_cnn", "stack@stacked", "sweep@learning_rate", "comparison@logistic", "evaluate",
-    "curve", "insight", "report",
+    "ingest", "weights", "features", "novelty", "pca", "pixels", "classifier@snn",
+    "classifier@logistic", "cnn@small_cnn", "stack@stacked", "sweep@learning_rate",
+    "comparison@logistic", "evaluate", "curve", "insight", "report",
 ]  # fmt: skip
 # Deps that this project's parameters leave unread: dvc.yaml cannot say on what value it depends.
 UNREAD = {

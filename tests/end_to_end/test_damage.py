@@ -21,6 +21,8 @@ READERS = {
     "data/stacked/stacked.parquet": "evaluate",
     "models/backbone.safetensors": "predict logistic",
     "models/backbone.json": "features",
+    "models/novelty.safetensors": "predict logistic",
+    "models/novelty.json": "predict logistic",
     "models/pca.safetensors": "predict logistic",
     "models/pca.json": "predict logistic",
     "models/runs/logistic.safetensors": "predict logistic",

@@ -14,6 +14,7 @@ ALONE = {
     "weights",
     "features",
     "layers",
+    "novelty",
     "pca",
     "pixels",
     "evaluate",

@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image, ImageDraw
 from processes import run
 
 from pipeline.artifacts.predictions import read_predictions, scores_path
@@ -75,6 +76,32 @@ def test_table_and_json_tell_the_same(predict, pictures):
     assert ranked == sorted(ranked, key=lambda item: -item[1])
     path, first, *_ = predict(one)[0].rstrip("\n").split("\t")
     assert (path, first) == (one, f"{ranked[0][0]} {ranked[0][1]:.3f}")
+
+
+@pytest.mark.parametrize("run_name", ["logistic", "adam", "stacked"])
+def test_pages_of_text_are_none_of_these_and_most_paintings_are_not(
+    predict, pictures, encode, rng, tmp_path, run_name
+):
+    for number in range(20):
+        page = Image.new("RGB", (64, 64), "white")
+        for y in range(2, 60, 10):
+            line = "".join(map(chr, rng.integers(97, 123, 10)))
+            ImageDraw.Draw(page).text((2, y), line, fill="black")
+        (tmp_path / f"{number}.png").write_bytes(encode(page))
+    rows, own = (
+        json.loads(predict("--run", run_name, "--json", str(folder))[0])
+        for folder in (tmp_path, pictures)
+    )
+    flags = [row["none_of_these"] for row in own]
+    assert np.mean([row["none_of_these"] for row in rows]) > 0.9
+    assert np.mean(flags) < 0.35
+    line = predict("--run", run_name, rows[0]["path"])[0].rstrip("\n")
+    assert line.endswith("\tnone of these?") == rows[0]["none_of_these"]
+
+
+def test_networks_on_pixels_do_not_ask_what_is_none_of_these(predict, pictures):
+    rows = json.loads(predict("--run", "small_cnn", "--json", str(pictures))[0])
+    assert all("none_of_these" not in row for row in rows)
 
 
 PLAIN = "cannot be read: it is no plain file"

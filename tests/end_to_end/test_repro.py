@@ -23,7 +23,7 @@ CLASSIFIERS = ["logistic", "snn", "boosted", "adam"]
 CNNS = ["small_cnn", "lenet"]
 RUNS = [*CLASSIFIERS, *CNNS, "stacked"]
 STAGES = [
-    "ingest", "weights", "features", "layers", "pca", "pixels",
+    "ingest", "weights", "features", "layers", "novelty", "pca", "pixels",
     *(f"classifier@{n}" for n in CLASSIFIERS), *(f"cnn@{n}" for n in CNNS),
     "stack@stacked", "sweep@learning_rate", "comparison@logistic", "evaluate", "curve",
     "insight", "report",
