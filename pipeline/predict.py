@@ -181,7 +181,7 @@ class AsPixels(FromPixels):
 
 
 class Strangers:
-    """Which pictures are none of the classes, by the features that `source`, known as `kind`, gives.
+    """Which pictures are none of the classes, by the features of `source`, known as `kind`.
 
     Errors: `UserError` when the model is damaged, or of other features.
     """
