@@ -128,20 +128,20 @@ def compute(work: Plan, extractor: Extractor) -> Iterator[NDArray[np.float16]]:
 def expect(work: Plan, extractor: Extractor, images: Shards, *, alone: bool) -> None:
     """Let the extractor choose its engine by some of all pictures, JUDGED at most.
 
-    Of several processes (not `alone`) so each sees the same. One that cannot be decoded is named
-    when its turn comes.
+    Of several processes (not `alone`) so each sees the same. What cannot be read or decoded is
+    named when its turn comes.
     """
     if work.new:
         paths = images.paths[:: -(-len(images.paths) // JUDGED)]
         each = -(-JUDGED // len(paths))
-        some = [data for path in paths for data in islice(_encoded(path), each)]
+        some: list[bytes] = []
+        for path in paths:
+            with suppress(UserError):
+                rows = next(shard_batches(path, ["image"]))
+                some += rows["image"].field("bytes")[:each].to_pylist()
         with suppress(PictureError):
-            extractor.expect(work.new, some[:JUDGED], alone=alone)
-
-
-def _encoded(path: Path) -> Iterator[bytes]:
-    for rows in shard_batches(path, ["image"]):
-        yield from (data.as_py() for data in rows["image"].field("bytes"))
+            if some:
+                extractor.expect(work.new, some[:JUDGED], alone=alone)
 
 
 def extract(work: Plan, store: VectorStore, extractor: Extractor, *, what: str) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.core.errors import UserError
 from pipeline.ingest import findings
-from pipeline.ingest.copies import MOST_PAIRS, Copies
+from pipeline.ingest.copies import Copies, most_pairs
 from pipeline.ingest.corrections import Applied
 from pipeline.ingest.division import Division
 from pipeline.ingest.findings import Audited, Finding, Pair, known_tests, leaked
@@ -30,7 +30,7 @@ class Audit:
     """What `audit_pictures` found.
 
     summary: what reports/audit.json says. tables: name of a CSV file -> its table. pairs: pictures
-    that look alike, the closest first, or None when there are more than MOST_PAIRS.
+    that look alike, the closest first, or None when there are too many.
     """
 
     summary: dict[str, Any]
@@ -44,9 +44,9 @@ class Audit:
             return
         if self.pairs is None:
             raise UserError(
-                f"ingest.audit.leakage is error, but more than {MOST_PAIRS} pairs of pictures are "
-                f"within {params.near_duplicates} bits, too many to be copies: lower "
-                "ingest.audit.near_duplicates, or set leakage: list"
+                "ingest.audit.leakage is error, but too many pairs of pictures to be copies are "
+                f"within {params.near_duplicates} bits: lower ingest.audit.near_duplicates, or set "
+                "leakage: list"
             )
         if learnt := [pair for pair in self.pairs if pair.learnt]:
             known, held_out = leaked(self.pairs).values()
@@ -76,7 +76,7 @@ def audit_pictures(
         rejections,
         distance=None if params.near_duplicates == "none" else params.near_duplicates,
         pairs=pairs,
-        most_pairs=MOST_PAIRS,
+        most_pairs=most_pairs(len(pictures)),
         counts=counts,
     )
     found = {check: list(check(examined)) for check in findings.CHECKS}

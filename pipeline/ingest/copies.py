@@ -14,7 +14,14 @@ from pipeline.ingest.params import AuditParams
 from pipeline.ingest.screening import Accepted, Rejection
 from pipeline.measure.splitting import connected
 
-MOST_PAIRS = 100_000  # that look alike; more are no copies, but pictures the hash cannot tell apart
+# Pairs that look alike, in all and for each picture: more are no copies, but pictures that the hash
+# cannot tell apart.
+MOST_PAIRS, MOST_EACH = 100_000, 5
+
+
+def most_pairs(count: int) -> int:
+    """That so many pictures may have for their pairs to be told."""
+    return min(MOST_PAIRS, MOST_EACH * count)
 
 
 @dataclass(frozen=True)
@@ -33,12 +40,12 @@ class Copies:
 
 
 def near_copies(pictures: Sequence[Accepted], params: AuditParams) -> Copies | None:
-    """All pairs within `params.near_duplicates` bits; None when there are more than MOST_PAIRS."""
+    """All pairs within `params.near_duplicates` bits; None when there are too many."""
     if params.near_duplicates == "none":
         return Copies(np.empty((0, 2), np.int64), np.empty(0, np.int64))
     hashed = np.array([i for i, p in enumerate(pictures) if p.hash is not None], np.int64)
     codes = np.array([pictures[i].hash for i in hashed], dtype=np.uint64)
-    found, complete = pairs_within(codes, params.near_duplicates, most=MOST_PAIRS)
+    found, complete = pairs_within(codes, params.near_duplicates, most=most_pairs(len(pictures)))
     if not complete:
         return None
     distances = np.bitwise_count(codes[found[:, 0]] ^ codes[found[:, 1]])

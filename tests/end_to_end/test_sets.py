@@ -35,7 +35,7 @@ def fewer_runs_of_exclusive_classes(project):
             "comparisons": {},
         }
     )
-    project.run("dvc", "repro", "insight")
+    project.run("dvc", "repro", "insight", "novelty")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from pipeline.artifacts import audits
-from pipeline.ingest import audit, copies
+from pipeline.ingest import copies
 from pipeline.ingest.findings import Audited, Pair, leaked, near_copies
 from pipeline.ingest.screening import Accepted
 from pipeline.ingest.stage import ingest
@@ -389,8 +389,7 @@ def test_a_bound_is_not_rounded_away():
 
 def test_pictures_that_all_look_alike(audited, refused, monkeypatch):
     """As the digits of MNIST: tens of thousands of pairs, no copy among them."""
-    for module in (audit, copies):
-        monkeypatch.setattr(module, "MOST_PAIRS", 100)
+    monkeypatch.setattr(copies, "MOST_PAIRS", 100)
     digit = photo(1).convert("L")
     files = {}
     for i in range(60):
@@ -405,7 +404,9 @@ def test_pictures_that_all_look_alike(audited, refused, monkeypatch):
     assert [(f["name"], f["count"], f["examples"]) for f in found["findings"]] == [
         ("too_alike", 100, [])
     ]
-    with refused("more than 100 pairs", "within 4 bits", "lower ingest.audit.near_duplicates"):
+    with refused(
+        "too many pairs of pictures", "within 4 bits", "lower ingest.audit.near_duplicates"
+    ):
         audited(clean() | files, audit={"leakage": "error"})
     folder, _ = audited(clean() | files, audit={"near_duplicates": "none"})
     assert read(folder)["findings"] == []
