@@ -26,7 +26,7 @@ SKLEARN = {"sklearn", "scipy", "pandas"}
         ("ingest", {"pandas", "scipy"}),
         ("weights", {"torch", *TIMM}),
         ("features", {"torch"}),
-        ("novelty", set()),
+        ("novelty", {"pandas"}),
         ("pca", {"torch", "pandas"}),
         ("pixels", set()),
         ("classifier snn", SKLEARN),
