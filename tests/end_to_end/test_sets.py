@@ -104,7 +104,10 @@ def test_table_and_json_have_the_same_sets(predict, pictures):
         assert ranks[0] == 0
         assert ranks == sorted(ranks)
         among = f"one of: {', '.join(row['one_of'])} (90 %)"
-        assert line.split("\t")[-1] == (among if len(ranks) < len(every) else "any class")
+        cells = line.split("\t")
+        assert (cells[-1] == "none of these?") == row["none_of_these"]
+        shown = cells[-2] if row["none_of_these"] else cells[-1]
+        assert shown == (among if len(ranks) < len(every) else "any class")
 
 
 @pytest.mark.slow(reason="a project is made again")
@@ -143,4 +146,4 @@ def test_without_sets_it_says_why(exclusive, predict, pictures, tmp_path, case):
     out, said = predict("--models", models, "--run", "stacked", "--json", one)
     assert said == [f"no sets of classes: {reason}"]
     (row,) = json.loads(out)
-    assert list(row) == ["path", "probabilities"]
+    assert list(row) == ["path", "probabilities", "none_of_these"]
