@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ from pipeline.core.parquet import Shards, metadata, shard_ids, with_metadata, wr
 VECTORS = Path("data/vectors")
 FEATURES = Path("data/features")
 FLOAT16 = np.dtype("<f2")
+F = TypeVar("F", np.float16, np.float32)
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,21 @@ class VectorStore:
             column = file.read(["features"])["features"].combine_chunks()
         values = np.frombuffer(column.buffers()[1], FLOAT16).reshape(-1, self.dimension)
         return values[column.offset : column.offset + len(column)]
+
+    def rows(self, pictures: Shards, rows: NDArray[np.int64], dtype: type[F]) -> NDArray[F]:
+        """(N, D) of the pictures at these positions among all, shards of none of them unread.
+
+        Errors: `UserError` as `read`.
+        """
+        found = np.empty((len(rows), self.dimension), dtype)
+        start = 0
+        for path in pictures.paths:
+            ids = shard_ids(path)
+            there = np.flatnonzero((rows >= start) & (rows < start + len(ids)))
+            if len(there):
+                found[there] = self.read(ids)[rows[there] - start]
+            start += len(ids)
+        return found
 
     def others(self, names: set[str]) -> Iterator[Path]:
         """The files of other names, an interrupted writer's among them."""

@@ -15,12 +15,13 @@ from pipeline.artifacts import images
 from pipeline.artifacts.curves import LINE, write_curve
 from pipeline.artifacts.images import Labelled, labelled
 from pipeline.artifacts.vectors import FEATURES, VectorStore
-from pipeline.core.parquet import Shards, shard_ids
+from pipeline.core.parquet import Shards
 from pipeline.curve.params import Curve
 from pipeline.curve.power_law import Expected, LearningCurve
 from pipeline.curve.probe import Part, Right, Split, probed, rotated
 from pipeline.curve.subsets import drawn_order, subset_sizes
 from pipeline.measure.resampling import group_positions
+from pipeline.measure.splitting import at_most
 
 MOST = 20_000  # pictures of a part, drawn at random where there are more, so that it takes seconds
 CELLS = 2**28  # features held at once: 1 GiB
@@ -66,10 +67,7 @@ def rows_of_parts(split: NDArray[Any], dimension: int, rng: Generator) -> list[N
     """The pictures of training, validation and test, at most MOST of each."""
     most = min(MOST, CELLS // (3 * dimension))
     parts = (np.flatnonzero(split == name) for name in ("train", "validation", "test"))
-    return [
-        np.sort(rng.choice(rows, most, replace=False)) if len(rows) > most else rows
-        for rows in parts
-    ]
+    return [at_most(rows, most, rng) for rows in parts]
 
 
 def standardized(
@@ -77,13 +75,7 @@ def standardized(
 ) -> NDArray[np.float32]:
     """Features of the pictures `rows` (N,), each less its mean over the first `n_train`, the
     training pictures, in its deviations; as `rotated` has them."""
-    vectors = np.empty((len(rows), store.dimension), np.float32)
-    start = 0
-    for path in pictures.paths:
-        ids = shard_ids(path)
-        there = np.flatnonzero((rows >= start) & (rows < start + len(ids)))
-        vectors[there] = store.read(ids)[rows[there] - start]
-        start += len(ids)
+    vectors = store.rows(pictures, rows, np.float32)
     train = vectors[:n_train]
     mean, deviation = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
     vectors -= mean.astype(np.float32)

@@ -54,7 +54,8 @@ def between(
     artists: image_id -> artist, of all new pictures, where intervals go by artists. Errors:
     `UserError` without a picture in common.
     """
-    ids = [i for i in new.image_ids if i in set(old.image_ids)]
+    before = set(old.image_ids)
+    ids = [i for i in new.image_ids if i in before]
     if not ids:
         raise UserError(f"{run}: no test picture is in both revisions: compare others")
     classes = list(dict.fromkeys([*new.classes, *old.classes]))

@@ -18,6 +18,7 @@ from pipeline.measure.resampling import (
     group_positions,
     resampling_weights,
 )
+from pipeline.measure.splitting import at_most
 
 Array = NDArray[Any]
 
@@ -44,7 +45,7 @@ def shortcuts(
     targets: (N, C) of 0 and 1; train, test: (N,) bool; groups: numbers from 0 of the test pictures'
     artists, or of themselves.
     """
-    chosen = _chosen(train, rng)
+    chosen = at_most(np.flatnonzero(train), MOST, rng)
     commonest = targets[test][:, targets[train].sum(0).argmax()] == 1
     if not cues:
         return pd.DataFrame(columns=SHORTCUTS)
@@ -93,7 +94,7 @@ def within_artists(
         return None
     rows, position = rows[several], position[several]
     values = pd.concat(cues.values(), axis=1).to_numpy(np.float64)
-    chosen = _chosen(train, rng)
+    chosen = at_most(np.flatnonzero(train), MOST, rng)
     scores = probed(values[chosen], targets[chosen], values[rows])
     by_artist = counts[position]
     right = hits(scores * by_artist / np.maximum(targets[chosen].sum(0), 1), targets[rows])
@@ -109,14 +110,6 @@ def within_artists(
         "above_low": low,
         "above_high": high,
     }
-
-
-def _chosen(train: Array, rng: Generator) -> NDArray[np.int64]:
-    """Positions of the training pictures, of at most MOST."""
-    chosen = np.flatnonzero(train)
-    if len(chosen) > MOST:
-        chosen = np.sort(rng.choice(chosen, MOST, replace=False))
-    return chosen
 
 
 def probed(train: Array, targets: Array, test: Array) -> Array:

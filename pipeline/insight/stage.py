@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,11 @@ def insight(
     artists = images.held_out_artists(pictures)
     with replacing(found.FOLDER) as folder:
         folder.mkdir()
-        compare(folder, params, thresholds, artists, stacks=stacks)
-        leave_out_copies(folder, params, thresholds, artists, stacks=stacks)
-        levels = calibrate(folder, params, thresholds, artists, stacks=stacks)
+        paths = {run: scores_path(run, stacks=stacks) for run in thresholds}
+        tests = {run: read_predictions(path, split="test") for run, path in paths.items()}
+        compare(folder, params, thresholds, tests, artists)
+        leave_out_copies(folder, params, tests, artists)
+        levels = calibrate(folder, params, paths, tests, artists)
         trained = {run: models_digest(models_of(run, cnns, stacks)) for run in thresholds}
         within = look_for_shortcuts(folder, params, pictures)
         doubted = doubt(folder, params, pictures)
@@ -88,16 +90,14 @@ def compare(
     folder: Path,
     params: Insight,
     thresholds: Mapping[str, float],
+    tests: Mapping[str, Predictions],
     artists: Mapping[str, str] | None,
-    *,
-    stacks: Collection[str],
 ) -> None:
     """Write how any two of the runs differ on the test pictures."""
     runs: dict[str, Answers] = {}
-    for name, threshold in thresholds.items():
-        test = read_predictions(scores_path(name, stacks=stacks), split="test")
+    for name, test in tests.items():
         runs[name] = Answers.of(
-            test.scores, test.targets, threshold=threshold, multilabel=test.multilabel
+            test.scores, test.targets, threshold=thresholds[name], multilabel=test.multilabel
         )
     table = paired_differences(
         runs,
@@ -112,19 +112,16 @@ def compare(
 def leave_out_copies(
     folder: Path,
     params: Insight,
-    thresholds: Iterable[str],
+    tests: Mapping[str, Predictions],
     artists: Mapping[str, str] | None,
-    *,
-    stacks: Collection[str],
 ) -> None:
     """Write each run's accuracy without the test pictures that have a near copy in training."""
     known = read_known_tests()
-    parts = {n: read_predictions(scores_path(n, stacks=stacks), split="test") for n in thresholds}
-    first = next(iter(parts.values()))
+    first = next(iter(tests.values()))
     found.write_copies(
         folder,
         without_copies(
-            {name: test.hits.mean(0) for name, test in parts.items()},
+            {name: test.hits.mean(0) for name, test in tests.items()},
             np.isin(first.image_ids, list(known)),
             group_positions(artists_of(first, artists), len(first.image_ids)),
             resamples=params.bootstrap,
@@ -136,10 +133,9 @@ def leave_out_copies(
 def calibrate(
     folder: Path,
     params: Insight,
-    thresholds: Iterable[str],
+    paths: Mapping[str, Path],
+    tests: Mapping[str, Predictions],
     artists: Mapping[str, str] | None,
-    *,
-    stacks: Collection[str],
 ) -> dict[str, float]:
     """Write how far each run's scores are probabilities, and what its sets of classes hold.
 
@@ -148,9 +144,8 @@ def calibrate(
     """
     calibration, bins, sets = [], [], []
     levels: dict[str, float] = {}
-    for name in thresholds:
-        path = scores_path(name, stacks=stacks)
-        validation, test = (read_predictions(path, split=s) for s in ("validation", "test"))
+    for name, test in tests.items():
+        validation = read_predictions(paths[name], split="validation")
         row, table = calibration_of(validation, test, artists_of(test, artists), params)
         calibration.append({"run": name, **row})
         bins.append(table.assign(run=name))

@@ -25,6 +25,7 @@ from pipeline.core.files import readable, replacing
 from pipeline.core.parquet import Shards, read_rows, shard_ids
 from pipeline.layers.probe import Probe
 from pipeline.layers.together import Together, equal_scales
+from pipeline.measure.splitting import at_most
 
 SAMPLE, FOLDS, SEED = 2000, 5, 0  # pictures of the probe, drawn at random, and its folds
 WAYS = ("by_picture", "by_artist")
@@ -127,12 +128,5 @@ def sample(pictures: Shards, store: VectorStore) -> tuple[pa.Table, NDArray[np.f
     table = pictures.read(["image_id", "labels", "artist", "split"])
     seen = np.flatnonzero(table["split"].to_numpy() != "test")
     rng = np.random.default_rng(SEED)
-    drawn = np.sort(rng.choice(seen, min(SAMPLE, len(seen)), replace=False))
-    vectors = np.empty((len(drawn), store.dimension), np.float32)
-    start = filled = 0
-    for path in pictures.paths:
-        ids = shard_ids(path)
-        rows = drawn[(drawn >= start) & (drawn < start + len(ids))] - start
-        vectors[filled : filled + len(rows)] = store.read(ids)[rows]
-        start, filled = start + len(ids), filled + len(rows)
-    return table.take(drawn), vectors
+    drawn = at_most(seen, SAMPLE, rng)
+    return table.take(drawn), store.rows(pictures, drawn, np.float32)

@@ -134,6 +134,11 @@ def split_by_group(
     return [str(splits[group]) for group in groups]
 
 
+def at_most(rows: NDArray[np.int64], most: int, rng: Generator) -> NDArray[np.int64]:
+    """So many of them, drawn at random, in order; all where there are no more."""
+    return np.sort(rng.choice(rows, most, replace=False)) if len(rows) > most else rows
+
+
 def stratified_order(labels: Sequence[tuple[str, ...]], rng: Generator) -> NDArray[np.int64]:
     """Positions of the pictures, the combinations of labels end to end, shuffled within each."""
     return _end_to_end([tuple(sorted(row)) for row in labels], rng)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.compute.parallel import ordered_map
+from pipeline.core.digests import digest
 from pipeline.ingest.examining import examination
 from pipeline.ingest.sources.tree import FolderTree, UnreadableError
 
@@ -59,7 +59,7 @@ def without_copies(
         found = examination(data, max_pixels=max_pixels, hashes=known.distance is not None)
         if found.error is not None:
             return path, found.error
-        copied = known.copied(hashlib.sha256(data).hexdigest()[:16], found.hash)
+        copied = known.copied(digest(data), found.hash)
         return path, f"a copy of {copied}, which is labelled" if copied is not None else None
 
     return ordered_map(look, files)

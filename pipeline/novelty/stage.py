@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.random import Generator
-from numpy.typing import NDArray
 
 from pipeline.artifacts import images
 from pipeline.artifacts.images import labelled
 from pipeline.artifacts.novelty import novelty_path
 from pipeline.artifacts.vectors import FEATURES, VectorStore
 from pipeline.core.console import counted
-from pipeline.core.parquet import Shards, shard_ids
+from pipeline.core.parquet import Shards
+from pipeline.measure.splitting import at_most
 from pipeline.novelty.neighbours import Neighbours
 
 MOST = 20_000  # pictures of a part, drawn at random where there are more
@@ -28,7 +27,7 @@ def novelty() -> str:
     most = max(1, min(MOST, CELLS // store.dimension))
     rng = np.random.default_rng(SEED)
     train, validation, test = (
-        features(pictures, store, drawn(np.flatnonzero(split == name), most, rng))
+        store.rows(pictures, at_most(np.flatnonzero(split == name), most, rng), np.float16)
         for name in ("train", "validation", "test")
     )
     found = Neighbours.of(train, validation)
@@ -37,21 +36,3 @@ def novelty() -> str:
         f"novelty: {counted(len(train), 'training picture')}; {found.foreign(test).mean():.1%} of "
         "the test pictures would be none of the classes"
     )
-
-
-def drawn(rows: NDArray[np.int64], most: int, rng: Generator) -> NDArray[np.int64]:
-    """At most so many of them, in order."""
-    return np.sort(rng.choice(rows, most, replace=False)) if len(rows) > most else rows
-
-
-def features(pictures: Shards, store: VectorStore, rows: NDArray[np.int64]) -> NDArray[np.float16]:
-    """(N, D) of the pictures `rows`."""
-    found = np.empty((len(rows), store.dimension), np.float16)
-    start = 0
-    for path in pictures.paths:
-        ids = shard_ids(path)
-        there = np.flatnonzero((rows >= start) & (rows < start + len(ids)))
-        if len(there):
-            found[there] = store.read(ids)[rows[there] - start]
-        start += len(ids)
-    return found

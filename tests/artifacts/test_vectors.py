@@ -1,10 +1,13 @@
 """The store of vectors: what is there, what still holds, what is damaged."""
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.artifacts.images import images_schema
 from pipeline.artifacts.vectors import VectorStore
+from pipeline.core.parquet import Shards, write_shard
 
 IDS = ["a", "b", "c"]
 PROVENANCE = {"widths": [["last", 4]], "digest": "1"}
@@ -116,3 +119,21 @@ def test_shards_of_other_names(store):
     assert len(others) == 4
     assert [i for path in sorted(others) for i in store.known(path)] == ["x"]
     assert list(VectorStore.of(PROVENANCE, store.folder / "nowhere").others(set())) == []
+
+
+def test_rows_of_pictures_in_any_order_leave_other_shards_unread(store, tmp_path):
+    schema = images_schema(classes=["a"])
+    for number, ids in enumerate((["a", "b", "c"], ["d"])):
+        rows = [
+            {
+                "image_id": i, "image": {"bytes": b"", "path": i}, "labels": ["a"],
+                "artist": None, "split": "train", "width": 1, "height": 1,
+            }
+            for i in ids
+        ]  # fmt: skip
+        batch = pa.RecordBatch.from_pylist(rows, schema)
+        write_shard(tmp_path / f"images/part-{number:05}.parquet", schema, [batch])
+    store.write(IDS, VECTORS, mode="cpu")
+    found = store.rows(Shards(tmp_path / "images"), np.array([2, 0]), np.float32)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, VECTORS[[2, 0]])  # the vectors of "d" are not there
